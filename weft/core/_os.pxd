@@ -1,0 +1,67 @@
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from weft.ports cimport Clock
+
+cpdef enum:
+    READ = 0x001
+    WRITE = 0x004
+    ERROR = 0x008
+    HANGUP = 0x010
+    PEER_CLOSED = 0x2000
+    EDGE = 0x80000000
+
+cdef extern from "glue.h" nogil:
+    ctypedef union epoll_data_t:
+        uint64_t u64
+        int fd
+    struct epoll_event:
+        uint32_t events
+        epoll_data_t data
+
+cdef extern from "glue.h":
+    long long monotonic_ns "weft_monotonic_ns"() nogil
+    object copy_context "PyContext_CopyCurrent"()
+    int call_one "weft_call_one"(object context, object callback, object argument) except -1
+    int call "weft_call"(object context, object callback, tuple arguments) except -1
+    int check_signals "PyErr_CheckSignals"() except -1
+    object recv "weft_recv"(int fd, Py_ssize_t size)
+    Py_ssize_t recv_into "weft_recv_into"(int fd, object buffer) except -2
+    Py_ssize_t send "weft_send"(int fd, object data) except -2
+    Py_ssize_t send_many "weft_send_many"(int fd, list chunks) except -2
+    object name_key "weft_name_key"(object callback)
+    uint64_t weft_ticks() nogil
+    ctypedef struct weft_record:
+        uint64_t time
+        int64_t value
+        uint32_t number
+        uint8_t kind
+        uint16_t thread
+
+cdef class EpollSet:
+    cdef int epfd
+    cdef int count
+    cdef epoll_event events[512]
+    cdef int add(self, int fd, unsigned int events) except -1
+    cdef int modify(self, int fd, unsigned int events) except -1
+    cdef int remove(self, int fd) except -1
+    cdef int forget(self, int fd) except -1
+    cdef int wait(self, long long timeout_ns) except -1
+    cdef int control(self, int operation, int fd, unsigned int events) except -1
+    cdef int close(self) except -1
+
+cdef inline int event_fd(EpollSet epoll, int index) noexcept:
+    return epoll.events[index].data.fd
+
+cdef inline unsigned int event_mask(EpollSet epoll, int index) noexcept:
+    return epoll.events[index].events
+
+cdef class Ring:
+    cdef weft_record *records
+    cdef list keys
+    cdef uint64_t mask
+    cdef uint64_t written
+    cdef bint uses_ticks
+    cdef Clock clock
+    cdef uint64_t first_tick
+    cdef long long first_ns
+    cdef int put(self, int kind, int thread, long long number, long long value, object key) except -1
+    cdef uint64_t now(self)

@@ -1,0 +1,163 @@
+"""The leaf, interpreted: what the compiled build needs pointers for. The compiled twin is _os.pyx, with glue.h.
+
+It owns the calls of the hot path into the operating system and the interpreter: readiness, bytes in and out,
+calling within a context, the recorder's ring. It decides nothing.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import select
+import struct
+import time
+from collections.abc import Callable
+from types import FunctionType, MethodType
+from typing import Any
+
+from weft.ports import Clock
+
+READ = 0x001
+WRITE = 0x004
+ERROR = 0x008
+HANGUP = 0x010
+PEER_CLOSED = 0x2000
+EDGE = 0x80000000
+
+monotonic_ns = time.monotonic_ns
+copy_context = contextvars.copy_context
+
+
+def check_signals() -> None:
+    """Run the handlers of signals that came; the interpreter does so by itself between any two instructions."""
+
+
+def call_one(context: contextvars.Context, callback: Callable[[Any], object], argument: object) -> None:
+    """Call `callback(argument)` within `context`."""
+    context.run(callback, argument)
+
+
+def call(context: contextvars.Context, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    """Call `callback(*arguments)` within `context`."""
+    context.run(callback, *arguments)
+
+
+def recv(fd: int, size: int) -> bytes | None:
+    """Return up to `size` bytes, b"" at the end, None when it would block. Raises OSError."""
+    try:
+        return os.read(fd, size)
+    except (BlockingIOError, InterruptedError):
+        return None
+
+
+def recv_into(fd: int, buffer: Any) -> int:
+    """Fill `buffer`; return how many bytes came, 0 at the end, -1 when it would block. Raises OSError."""
+    try:
+        return os.readv(fd, [buffer])
+    except (BlockingIOError, InterruptedError):
+        return -1
+
+
+def send(fd: int, data: Any) -> int:
+    """Send bytes; return how many the system took, -1 when it would block. Raises OSError."""
+    try:
+        return os.write(fd, data)
+    except (BlockingIOError, InterruptedError):
+        return -1
+
+
+def send_many(fd: int, chunks: list[Any]) -> int:
+    """Send up to 64 pieces with one system call; return how many bytes the system took, -1 when it would block."""
+    try:
+        return os.writev(fd, chunks[:64])
+    except (BlockingIOError, InterruptedError):
+        return -1
+
+
+def name_key(callback: object) -> object:
+    """Return what a callback is called by when it is gone: its code, or its type."""
+    if isinstance(callback, MethodType):
+        callback = callback.__func__
+    if isinstance(callback, FunctionType):
+        return callback.__code__
+    return type(callback)
+
+
+class EpollSet:
+    """The system's epoll: descriptors watched, and the events of the last wait."""
+
+    def __init__(self) -> None:
+        self.epoll = select.epoll()
+        self.events: list[tuple[int, int]] = []
+
+    def add(self, fd: int, events: int) -> None:
+        """Watch `fd` for `events`."""
+        self.epoll.register(fd, events)
+
+    def modify(self, fd: int, events: int) -> None:
+        """Watch `fd` for `events` from now on."""
+        self.epoll.modify(fd, events)
+
+    def remove(self, fd: int) -> None:
+        """Stop watching `fd`."""
+        self.epoll.unregister(fd)
+
+    def forget(self, fd: int) -> None:
+        """Take the descriptor out of the events of the last wait: they are no longer anyone's."""
+        self.events = [(-1, mask) if event_fd == fd else (event_fd, mask) for event_fd, mask in self.events]
+
+    def wait(self, timeout_ns: int) -> int:
+        """Wait for events; return how many there are."""
+        timeout_s = None if timeout_ns < 0 else -(-timeout_ns // 1_000_000) / 1000
+        self.events = self.epoll.poll(timeout_s, 512)
+        return len(self.events)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self.epoll.close()
+
+
+def event_fd(epoll: EpollSet, index: int) -> int:
+    """Return the descriptor of event number `index` of the last wait."""
+    return epoll.events[index][0]
+
+
+def event_mask(epoll: EpollSet, index: int) -> int:
+    """Return the mask of event number `index` of the last wait."""
+    return epoll.events[index][1]
+
+
+class Ring:
+    """A bounded memory of records: the newest are kept, the oldest are overwritten and counted as lost.
+
+    Beside each record stands a key: an object that names what the record is about, or None.
+    """
+
+    def __init__(self, capacity: int, clock: Clock | None = None) -> None:
+        self.size = 1 << max(0, capacity - 1).bit_length()
+        self.records: list[tuple[int, int, int, int, int]] = [(0, 0, 0, 0, 0)] * self.size
+        self.keys: list[Any] = [None] * self.size
+        self.written = 0
+        self.now = monotonic_ns if clock is None else clock.now_ns
+        self.first_ns = self.now()
+
+    def put(self, kind: int, thread: int, number: int, value: int, key: object) -> None:
+        """Add a record, with the time of now."""
+        slot = self.written & (self.size - 1)
+        self.records[slot] = (self.now(), value, number, kind, thread)
+        self.keys[slot] = key
+        self.written += 1
+
+    def snapshot(self) -> tuple[bytes, list[Any], int]:
+        """Return (records, keys, lost): packed records, oldest first, times in ns since the ring was made."""
+        count = min(self.written, self.size)
+        start = self.written - count
+        order = [(start + i) & (self.size - 1) for i in range(count)]
+        pack = struct.Struct("<QqIBxH").pack
+        packed = b"".join(
+            pack(at - self.first_ns, value, number & 0xFFFFFFFF, kind, thread)
+            for at, value, number, kind, thread in map(self.records.__getitem__, order)
+        )
+        return packed, [self.keys[slot] for slot in order], start
+
+

@@ -1,0 +1,157 @@
+"""The leaf, compiled: what needs pointers. Its twin in plain Python, with the same names, is _os.py."""
+
+import time
+
+from libc.errno cimport EINTR, errno
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
+
+cdef extern from "glue.h" nogil:
+    int epoll_create1(int flags)
+    int epoll_ctl(int epfd, int operation, int fd, epoll_event *event)
+    int epoll_wait(int epfd, epoll_event *events, int count, int timeout_ms)
+    int EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLL_CTL_DEL
+    int c_close "close"(int fd)
+    int weft_has_ticks()
+
+cdef extern from "Python.h":
+    object PyErr_SetFromErrno(object error)
+    object PyBytes_FromStringAndSize(char *data, Py_ssize_t size)
+    char *PyBytes_AS_STRING(object data)
+
+cdef enum:
+    EVENTS = 512
+    CLOSE_ON_EXEC = 0x80000
+    LONGEST_WAIT_MS = 86400000
+
+
+cdef class EpollSet:
+    """The system's epoll: descriptors watched, and the events of the last wait."""
+
+    def __cinit__(self):
+        self.epfd = epoll_create1(CLOSE_ON_EXEC)
+        if self.epfd < 0:
+            PyErr_SetFromErrno(OSError)
+
+    def __dealloc__(self):
+        if self.epfd >= 0:
+            c_close(self.epfd)
+
+    cdef int control(self, int operation, int fd, unsigned int events) except -1:
+        cdef epoll_event event
+        event.events = events
+        event.data.u64 = 0
+        event.data.fd = fd
+        if epoll_ctl(self.epfd, operation, fd, &event) < 0:
+            PyErr_SetFromErrno(OSError)
+        return 0
+
+    cdef int add(self, int fd, unsigned int events) except -1:
+        return self.control(EPOLL_CTL_ADD, fd, events)
+
+    cdef int modify(self, int fd, unsigned int events) except -1:
+        return self.control(EPOLL_CTL_MOD, fd, events)
+
+    cdef int remove(self, int fd) except -1:
+        return self.control(EPOLL_CTL_DEL, fd, 0)
+
+    cdef int forget(self, int fd) except -1:
+        cdef int i
+        for i in range(self.count):
+            if self.events[i].data.fd == fd:
+                self.events[i].data.fd = -1
+        return 0
+
+    cdef int wait(self, long long timeout_ns) except -1:
+        cdef int n, timeout_ms
+        # Asked without letting the GIL go first: under load something is ready nearly always.
+        n = epoll_wait(self.epfd, self.events, EVENTS, 0)
+        if n == 0 and timeout_ns != 0:
+            timeout_ms = -1
+            if timeout_ns > 0:
+                timeout_ms = LONGEST_WAIT_MS
+                if timeout_ns < LONGEST_WAIT_MS * 1000000LL:
+                    timeout_ms = <int>((timeout_ns + 999999) // 1000000)
+            with nogil:
+                n = epoll_wait(self.epfd, self.events, EVENTS, timeout_ms)
+        if n < 0:
+            if errno != EINTR:
+                PyErr_SetFromErrno(OSError)
+            n = 0
+        self.count = n
+        return n
+
+    cdef int close(self) except -1:
+        if self.epfd >= 0:
+            c_close(self.epfd)
+            self.epfd = -1
+        return 0
+
+
+cdef class Ring:
+    """A bounded memory of records: the newest are kept, the oldest are overwritten and counted as lost.
+
+    Beside each record stands a key: an object that names what the record is about, or None.
+    """
+
+    def __cinit__(self, Py_ssize_t capacity, Clock clock=None):
+        cdef Py_ssize_t size = 1
+        while size < capacity:
+            size *= 2
+        self.mask = size - 1
+        self.records = <weft_record *> calloc(size, sizeof(weft_record))
+        if self.records == NULL:
+            raise MemoryError(f"no memory for a ring of {size} records")
+        self.keys = [None] * size
+        self.clock = clock
+        self.uses_ticks = clock is None and weft_has_ticks()
+        self.first_ns = monotonic_ns() if clock is None else clock.now_ns()
+        self.first_tick = self.now()
+
+    def __dealloc__(self):
+        free(self.records)
+
+    cdef uint64_t now(self):
+        if self.uses_ticks:
+            return weft_ticks()
+        if self.clock is None:
+            return monotonic_ns()
+        return self.clock.now_ns()
+
+    cdef int put(self, int kind, int thread, long long number, long long value, object key) except -1:
+        cdef uint64_t slot = self.written & self.mask
+        cdef weft_record *record = &self.records[slot]
+        record.time = self.now()
+        record.value = value
+        record.number = <uint32_t> number
+        record.kind = kind
+        record.thread = thread
+        self.written += 1
+        if key is not None or self.keys[<Py_ssize_t> slot] is not None:
+            self.keys[<Py_ssize_t> slot] = key
+        return 0
+
+    def snapshot(self):
+        """Return (records, keys, lost): packed records, oldest first, times in ns since the ring was made."""
+        cdef double ns_a_tick = 1.0
+        cdef long long last_ns
+        cdef uint64_t last_tick, count, start, i
+        cdef weft_record *target
+        if self.uses_ticks:
+            while True:   # a rate measured over less than 10 ms would be too coarse
+                last_ns = monotonic_ns()
+                last_tick = weft_ticks()
+                if last_ns - self.first_ns >= 10000000:
+                    break
+                time.sleep(0.01 - (last_ns - self.first_ns) / 1e9)
+            ns_a_tick = <double>(last_ns - self.first_ns) / <double>(last_tick - self.first_tick)
+        count = self.written if self.written <= self.mask + 1 else self.mask + 1
+        start = self.written - count
+        packed = PyBytes_FromStringAndSize(NULL, count * sizeof(weft_record))
+        target = <weft_record *> PyBytes_AS_STRING(packed)
+        keys = []
+        for i in range(count):
+            memcpy(&target[i], &self.records[(start + i) & self.mask], sizeof(weft_record))
+            target[i].time = <uint64_t>((target[i].time - self.first_tick) * ns_a_tick)
+            keys.append(self.keys[<Py_ssize_t>((start + i) & self.mask)])
+        return packed, keys, start

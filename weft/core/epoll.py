@@ -1,0 +1,54 @@
+"""Readiness from Linux's epoll (epoll(7)), level- or edge-triggered as each source asks."""
+
+from __future__ import annotations
+
+from weft.core import _os
+from weft.ports import Poller, Source
+
+
+class EpollPoller(Poller):
+    """Watches descriptors with one epoll set. `owners[fd]` is the source that is told of `fd`."""
+
+    def __init__(self) -> None:
+        Poller.__init__(self, True)
+        self.epoll = _os.EpollSet()
+        self.owners: list[Source | None] = []
+
+    def add(self, fd: int, source: Source, events: int) -> None:
+        """Watch `fd` for `events`. Raises OSError as epoll_ctl does: FileExistsError if it is watched already."""
+        self.epoll.add(fd, events)
+        while len(self.owners) <= fd:
+            self.owners.append(None)
+        self.owners[fd] = source
+
+    def modify(self, fd: int, events: int) -> None:
+        """Watch `fd` for `events` from now on."""
+        self.epoll.modify(fd, events)
+
+    def remove(self, fd: int) -> None:
+        """Stop watching `fd`; what the last wait said of it is forgotten."""
+        if fd < 0 or fd >= len(self.owners) or self.owners[fd] is None:
+            raise KeyError(f"descriptor {fd} is not watched")
+        self.owners[fd] = None
+        self.epoll.forget(fd)
+        self.epoll.remove(fd)
+
+    def wait(self, timeout_ns: int) -> int:
+        """Wait for events; return how many came. Resolution: a millisecond, rounded up."""
+        return self.epoll.wait(timeout_ns)
+
+    def ready_source(self, index: int) -> Source | None:
+        """Return whose event it is."""
+        fd = _os.event_fd(self.epoll, index)
+        if fd < 0:
+            return None
+        return self.owners[fd]
+
+    def ready_events(self, index: int) -> int:
+        """Return its mask."""
+        return _os.event_mask(self.epoll, index)
+
+    def close(self) -> None:
+        """Give the epoll descriptor back."""
+        self.owners = []
+        self.epoll.close()

@@ -1,0 +1,66 @@
+"""A call that is to happen: what the ready queue and the timers hold.
+
+A handle is made with its context, runs at most once, and lets go of its callback when it is cancelled. It knows
+nothing of when: that is the queue's it stands in.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable
+from typing import Any
+
+from weft.core import _os
+
+try:
+    import cython
+except ImportError:
+    from weft.core import _interpreted as cython  # type: ignore[no-redef]
+
+
+@cython.freelist(512)
+@cython.cclass
+class Handle:
+    """A callback with its arguments and its context; `call_soon` returns one."""
+
+    __slots__ = ("__weakref__", "arguments", "callback", "context", "is_cancelled")
+
+    callback: Callable[..., object] | None
+    arguments: tuple[Any, ...] | None
+    context: contextvars.Context
+    is_cancelled: bool
+
+    def cancel(self) -> None:
+        """Take the call back; if it has run already, or is cancelled already, nothing happens."""
+        self.is_cancelled = True
+        self.callback = None
+        self.arguments = None
+
+    def cancelled(self) -> bool:
+        """Return whether the call was taken back."""
+        return self.is_cancelled
+
+    def get_context(self) -> contextvars.Context:
+        """Return the context in which the callback runs."""
+        return self.context
+
+    def run(self) -> None:
+        """Call the callback within the context, unless cancelled. What it raises passes through."""
+        if not self.is_cancelled:
+            _os.call(self.context, self.callback, self.arguments)
+
+    def __repr__(self) -> str:
+        state = " cancelled" if self.is_cancelled else f" {self.callback!r}{self.arguments!r}"
+        return f"<{type(self).__name__}{state}>"
+
+
+def make_handle(
+    callback: Callable[..., object], arguments: tuple[Any, ...], context: contextvars.Context | None
+) -> Handle:
+    """Return a handle; without a context, it gets a copy of the caller's."""
+    handle = Handle.__new__(Handle)
+    handle.callback = callback
+    handle.arguments = arguments
+    handle.context = _os.copy_context() if context is None else context
+    handle.is_cancelled = False
+    return handle

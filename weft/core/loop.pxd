@@ -1,0 +1,47 @@
+cimport cython
+from weft.core cimport _os
+from weft.core.handle cimport Handle, make_handle
+from weft.core.timers cimport TimerHandle, TimerHeap, make_timer
+from weft.ports cimport Clock, Observer, Poller, Source
+
+cdef long long FOREVER_NS
+
+cdef class Core:
+    cdef readonly Poller poller
+    cdef readonly Clock clock
+    cdef TimerHeap timers
+    cdef list ring
+    cdef Py_ssize_t head, tail
+    cdef readonly object inbox
+    cdef list unflushed
+    cdef int event_index, event_count
+    cdef long long connections_made
+    cdef public bint is_stopping
+    cdef bint in_turn
+    cdef public Observer observer
+
+    cdef int push(self, Handle handle) except -1
+    cdef int grow(self) except -1
+    cdef int push_timer(self, TimerHandle timer) except -1
+    cdef bint write_later(self, Source source) except -1
+    cdef long long next_connection_number(self)
+    cdef int turn(self) except -1
+    @cython.locals(timeout_ns=cython.longlong)
+    cdef int wait(self) except -1
+    @cython.locals(left=cython.longlong, soonest=TimerHandle)
+    cdef long long timeout_ns(self) except? -2
+    @cython.locals(index=cython.int, source=Source)
+    cdef int dispatch(self) except -1
+    @cython.locals(timers=TimerHeap, timer=TimerHandle, now=cython.longlong)
+    cdef move_due(self)
+    @cython.locals(left=Py_ssize_t, index=Py_ssize_t, handle=Handle)
+    cdef int run_ready(self) except -1
+    @cython.locals(observer=Observer)
+    cdef run_observed(self, Handle handle)
+    @cython.locals(source=Source)
+    cdef int flush(self) except -1
+    cdef int report_call(self, Handle handle, error) except -1
+    cpdef report(self, dict context)
+
+@cython.locals(ns=cython.double)
+cdef long long to_ns(double seconds) except? -1

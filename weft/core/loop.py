@@ -1,0 +1,278 @@
+"""The loop: one thread of control, passed through every task in turn. One turn is:
+
+1. Work out how long to wait: not at all if calls are ready, else until the next timer, else until woken.
+2. Poll, and hand each ready descriptor to its source, which reads, writes or accepts, within a bound.
+3. Take in the calls that other threads left, and move the timers that are due to the ready queue: soonest first,
+   equal moments in the order in which they were made.
+4. Run the calls that were ready when that was done; what they schedule belongs to the next turn.
+
+What was written during one callback leaves when it returns: whoever writes puts itself on the list `unflushed`.
+
+The core raises what a callback raises only for SystemExit and KeyboardInterrupt; every other exception goes to
+`call_exception_handler`, which the face defines. An interrupted turn goes on where it stopped: no event is lost.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from weft.core import _os
+from weft.core.handle import Handle, make_handle
+from weft.core.timers import TimerHandle, TimerHeap, make_timer
+from weft.ports import Clock, Observer, Poller, Source
+
+FOREVER_NS = 1 << 62
+"""Later than any clock will show: 146 years."""
+
+
+class Core:
+    """The ready queue, the timers and the poller, turned by one thread."""
+
+    def __init__(self, poller: Poller, clock: Clock) -> None:
+        self.poller = poller
+        self.clock = clock
+        self.timers = TimerHeap()
+        # The ready queue: a ring in a list whose length is a power of two. Slots that are free hold None.
+        self.ring: list[Handle | None] = [None] * 64
+        self.head = 0
+        self.tail = 0
+        self.inbox: deque[Handle] = deque()
+        self.unflushed: list[Source] = []
+        self.event_index = 0
+        self.event_count = 0
+        self.connections_made = 0
+        self.is_stopping = False
+        self.in_turn = False
+        self.observer: Observer | None = None
+        """Who is told what the loop does; None for no one. One slot."""
+
+    # -- scheduling, for the loop's own thread
+
+    def call_soon(
+        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> Handle:
+        """Call `callback(*args)` in the next turn, after the calls that are ready already."""
+        handle = make_handle(callback, args, context)
+        self.push(handle)
+        return handle
+
+    def call_later(
+        self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> TimerHandle:
+        """Call `callback(*args)` after `delay` seconds."""
+        timer = make_timer(self.clock.now_ns() + to_ns(delay), callback, args, context)
+        self.push_timer(timer)
+        return timer
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> TimerHandle:
+        """Call `callback(*args)` when the loop's clock shows `when` seconds."""
+        timer = make_timer(to_ns(when), callback, args, context)
+        self.push_timer(timer)
+        return timer
+
+    def time(self) -> float:
+        """Return the loop's clock, in seconds."""
+        return self.clock.now_ns() / 1e9
+
+    def stop(self) -> None:
+        """Stop running at the end of this turn."""
+        self.is_stopping = True
+
+    def push(self, handle: Handle) -> None:
+        """Put a call at the end of the ready queue."""
+        if self.tail - self.head == len(self.ring):
+            self.grow()
+        self.ring[self.tail & (len(self.ring) - 1)] = handle
+        self.tail += 1
+        if self.observer is not None:
+            self.observer.scheduled(handle)
+
+    def schedule(self, handle: Handle) -> None:
+        """Put a call that was made elsewhere at the end of the ready queue; `push`, for interpreted callers."""
+        self.push(handle)
+
+    def grow(self) -> None:
+        """Double the ready queue's ring, its calls in order from index 0."""
+        first = self.head & (len(self.ring) - 1)
+        self.ring = self.ring[first:] + self.ring[:first] + [None] * len(self.ring)
+        self.tail -= self.head
+        self.head = 0
+
+    def clear(self) -> None:
+        """Forget every call and every timer; none of them will run."""
+        self.inbox.clear()
+        self.ring = [None] * 64
+        self.head = 0
+        self.tail = 0
+        for timer in list(self.timers.heap):
+            timer.cancel()
+
+    def push_timer(self, timer: TimerHandle) -> None:
+        """Put a timer among the timers."""
+        self.timers.push(timer)
+        if self.observer is not None:
+            self.observer.timer_made(timer)
+
+    def write_later(self, source: Source) -> bool:
+        """Have `source.flush` called when the callback that runs now returns; False if none runs."""
+        if not self.in_turn:
+            return False
+        self.unflushed.append(source)
+        return True
+
+    def next_connection_number(self) -> int:
+        """Return the number of a new connection: 1, 2, 3, ..."""
+        self.connections_made += 1
+        return self.connections_made
+
+    # -- one turn
+
+    def run_turns(self) -> None:
+        """Turn until `stop` was called; at least once."""
+        self.turn()
+        while not self.is_stopping:
+            self.turn()
+
+    def turn(self) -> None:
+        """Turn once: wait, dispatch, move what is due, run what is ready."""
+        self.in_turn = True
+        try:
+            if self.event_index >= self.event_count:
+                self.wait()
+            self.dispatch()
+            while self.inbox:
+                self.push(self.inbox.popleft())
+            self.move_due()
+            self.run_ready()
+            if self.unflushed:
+                self.flush()
+        finally:
+            self.in_turn = False
+
+    def wait(self) -> None:
+        """Poll for events, for as long as nothing else is to be done."""
+        timeout_ns = self.timeout_ns()
+        self.event_index = 0
+        self.event_count = 0
+        if self.observer is None:
+            self.event_count = self.poller.wait(timeout_ns)
+        else:
+            self.observer.wait_begin(timeout_ns)
+            self.event_count = self.poller.wait(timeout_ns)
+            if self.observer is not None:
+                self.observer.wait_end(self.event_count)
+        _os.check_signals()
+
+    def timeout_ns(self) -> int:
+        """Return how long a wait may last: 0 if anything is ready, -1 if nothing is to come but events."""
+        if self.head != self.tail or self.is_stopping or self.inbox:
+            return 0
+        if not self.timers.heap:
+            return -1
+        soonest = self.timers.heap[0]
+        left = soonest.when_ns - self.clock.now_ns()
+        return left if left > 0 else 0
+
+    def dispatch(self) -> None:
+        """Hand each event of the last wait to its source."""
+        while self.event_index < self.event_count:
+            source = None
+            try:
+                while self.event_index < self.event_count:
+                    index = self.event_index
+                    self.event_index = index + 1
+                    source = self.poller.ready_source(index)
+                    if source is not None:
+                        source.ready(self.poller.ready_events(index))
+                        if self.unflushed:
+                            self.flush()
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                source.fail(error)
+
+    def move_due(self) -> None:
+        """Move the timers whose moment has come to the ready queue."""
+        timers = self.timers
+        if not timers.heap:
+            return
+        now = self.clock.now_ns()
+        while timers.heap:
+            timer = timers.heap[0]
+            if timer.when_ns > now:
+                break
+            timers.remove(timer)
+            if self.observer is not None:
+                self.observer.timer_fired(timer)
+            self.push(timer)
+
+    def run_ready(self) -> None:
+        """Run the calls that are ready now, and only those."""
+        left = self.tail - self.head
+        handle = None
+        while left > 0:
+            try:
+                while left > 0:
+                    index = self.head & (len(self.ring) - 1)
+                    handle = self.ring[index]
+                    self.ring[index] = None
+                    self.head += 1
+                    left -= 1
+                    if self.observer is None:
+                        handle.run()
+                    else:
+                        self.run_observed(handle)
+                    if self.unflushed:
+                        self.flush()
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self.report_call(handle, error)
+
+    def run_observed(self, handle: Handle) -> None:
+        """Run one call, and tell the observer of its begin and its end."""
+        observer = self.observer
+        if handle.is_cancelled:
+            return
+        observer.call_begin(handle)
+        try:
+            handle.run()
+        finally:
+            observer.call_end(handle)
+
+    def flush(self) -> None:
+        """Let what was written during the last callback leave."""
+        while self.unflushed:
+            source = self.unflushed.pop()
+            source.flush()
+
+    def report_call(self, handle: Handle, error: BaseException) -> None:
+        """Report what a callback raised."""
+        message = f"Exception in callback {handle.callback!r}"
+        self.report({"message": message, "exception": error, "handle": handle})
+
+    def report(self, context: dict[str, Any]) -> None:
+        """Report an exception that nobody else handles."""
+        self.call_exception_handler(context)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Show an exception to whoever runs the loop; the face says how."""
+        raise NotImplementedError
+
+
+def to_ns(seconds: float) -> int:
+    """Return `seconds` in nanoseconds; what lies beyond any clock's reach becomes FOREVER_NS.
+
+    Raises ValueError for NaN.
+    """
+    ns = seconds * 1e9
+    if ns < FOREVER_NS:
+        return int(ns + 0.5) if ns > 0 else int(ns)
+    if ns != ns:
+        raise ValueError("a moment or a delay must be a number of seconds, not NaN")
+    return FOREVER_NS

@@ -1,0 +1,380 @@
+"""Connections and servers, as asyncio asks for them: sockets made, options set, streams handed out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from weft.core.loop import Core
+from weft.transports.channel import SocketChannel
+from weft.transports.listener import Listener, SocketAcceptor, no_delay
+from weft.transports.stream import Stream
+
+
+class Server(asyncio.AbstractServer):
+    """Listeners that share a protocol factory, and the connections that they accepted."""
+
+    def __init__(self, loop: Any, sockets: list[socket.socket], factory: Callable[[], Any], backlog: int) -> None:
+        self._loop = loop
+        self._waiting = sockets
+        self._listeners: list[Listener] | None = None
+        self._factory = factory
+        self._backlog = backlog
+        self._streams: dict[int, Stream] = {}
+        self._is_closed = False
+        self._all_gone: list[asyncio.Future[None]] = []
+        self._serving_forever: asyncio.Future[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<weft.Server sockets={self.sockets!r}>"
+
+    def attach(self, stream: Stream) -> None:
+        """Count a connection in."""
+        self._streams[stream.number] = stream
+
+    def detach(self, stream: Stream) -> None:
+        """Count a connection out."""
+        del self._streams[stream.number]
+        self._wake_if_gone()
+
+    def get_loop(self) -> Any:
+        """Return the loop that the server runs on."""
+        return self._loop
+
+    def is_serving(self) -> bool:
+        """Return whether connections are accepted."""
+        return self._listeners is not None
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """The listening sockets; none once the server is closed."""
+        if self._listeners is None:
+            return tuple(self._waiting)
+        return tuple(listener.acceptor.sock for listener in self._listeners)
+
+    async def start_serving(self) -> None:
+        """Begin to accept connections. Doing so twice does nothing."""
+        self._start()
+        await asyncio.sleep(0)
+
+    def _start(self) -> None:
+        if self._is_closed:
+            raise RuntimeError(f"server {self!r} is closed")
+        if self._listeners is not None:
+            return
+        self._listeners = []
+        while self._waiting:
+            sock = self._waiting.pop(0)
+            sock.listen(self._backlog)
+            self._listeners.append(Listener(self._loop, SocketAcceptor(sock), self._factory, self))
+
+    async def serve_forever(self) -> None:
+        """Accept connections until cancelled; the server is closed then."""
+        if self._serving_forever is not None:
+            raise RuntimeError(f"server {self!r} is already being awaited on serve_forever()")
+        self._start()
+        self._serving_forever = self._loop.create_future()
+        try:
+            await self._serving_forever
+        except asyncio.CancelledError:
+            self.close()
+            await self.wait_closed()
+            raise
+        finally:
+            self._serving_forever = None
+
+    def close(self) -> None:
+        """Accept no more; connections that are open live on. Closing twice does nothing."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for listener in self._listeners or ():
+            listener.close()
+        self._listeners = None
+        for sock in self._waiting:
+            sock.close()
+        self._waiting = []
+        if self._serving_forever is not None and not self._serving_forever.done():
+            self._serving_forever.cancel()
+        self._wake_if_gone()
+
+    def close_clients(self) -> None:
+        """Close every connection that was accepted, in good order."""
+        for stream in list(self._streams.values()):
+            stream.close()
+
+    def abort_clients(self) -> None:
+        """End every connection that was accepted, at once."""
+        for stream in list(self._streams.values()):
+            stream.abort()
+
+    async def wait_closed(self) -> None:
+        """Wait until the server is closed and every connection that it accepted has ended."""
+        if self._is_closed and not self._streams:
+            return
+        # Before Python 3.12.1, asyncio did not wait for the connections of a server that was closed.
+        if self._is_closed and sys.version_info < (3, 12, 1):
+            return
+        gone = self._loop.create_future()
+        self._all_gone.append(gone)
+        await gone
+
+    def _wake_if_gone(self) -> None:
+        if self._is_closed and not self._streams:
+            for gone in self._all_gone:
+                if not gone.done():
+                    gone.set_result(None)
+            self._all_gone.clear()
+
+
+class Connections(Core):
+    """`create_connection`, `create_server` and `connect_accepted_socket`."""
+
+    async def create_connection(
+        self,
+        protocol_factory: Callable[[], Any],
+        host: str | None = None,
+        port: Any = None,
+        *,
+        ssl: Any = None,
+        family: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+        sock: socket.socket | None = None,
+        local_addr: tuple[str, int] | None = None,
+        server_hostname: str | None = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+        happy_eyeballs_delay: float | None = None,
+        interleave: int | None = None,
+        all_errors: bool = False,
+    ) -> tuple[Any, Any]:
+        """Connect by TCP and return (transport, protocol).
+
+        The addresses of `host` are tried one after another. Raises OSError when none answers; with `all_errors`, an
+        ExceptionGroup of what each said.
+        """
+        refuse("create_connection", ssl=ssl, happy_eyeballs_delay=happy_eyeballs_delay, interleave=interleave)
+        refuse_alone("ssl", server_hostname=server_hostname)
+        refuse_alone("ssl", ssl_handshake_timeout=ssl_handshake_timeout)
+        refuse_alone("ssl", ssl_shutdown_timeout=ssl_shutdown_timeout)
+        if sock is not None:
+            if host is not None or port is not None:
+                raise ValueError("host/port and sock can not be specified at the same time")
+            check_stream_socket(sock)
+        elif host is None and port is None:
+            raise ValueError("host and port was not specified and no sock specified")
+        else:
+            infos = await self._resolve(host, port, family=family, type=socket.SOCK_STREAM, proto=proto, flags=flags)
+            sources = None
+            if local_addr is not None:
+                sources = await self._resolve(
+                    *local_addr, family=family, type=socket.SOCK_STREAM, proto=proto, flags=flags
+                )
+            sock = await self._connect_first(infos, sources, all_errors)
+        return await self._begin_stream(sock, protocol_factory)
+
+    async def connect_accepted_socket(
+        self,
+        protocol_factory: Callable[[], Any],
+        sock: socket.socket,
+        *,
+        ssl: Any = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> tuple[Any, Any]:
+        """Give a connection that was accepted elsewhere to a protocol; return (transport, protocol)."""
+        refuse("connect_accepted_socket", ssl=ssl)
+        check_stream_socket(sock)
+        return await self._begin_stream(sock, protocol_factory)
+
+    async def _begin_stream(self, sock: socket.socket, factory: Callable[[], Any]) -> tuple[Any, Any]:
+        """Start a stream on a connected socket; if that fails, the socket is closed."""
+        try:
+            sock.setblocking(False)
+            no_delay(sock)
+            protocol = factory()
+            stream = Stream(self, SocketChannel(sock), protocol, contextvars.copy_context())
+        except BaseException:
+            sock.close()
+            raise
+        stream.start()
+        await asyncio.sleep(0)
+        return stream, protocol
+
+    async def _connect_first(self, infos: list[Any], sources: list[Any] | None, all_errors: bool) -> socket.socket:
+        """Return a socket connected to the first address that answers."""
+        errors: list[OSError] = []
+        for family, kind, proto, _, address in infos:
+            sock = socket.socket(family, kind, proto)
+            try:
+                sock.setblocking(False)
+                if sources is not None:
+                    bind_first(sock, sources)
+                await self._connect(sock, address)  # type: ignore[attr-defined]
+                return sock
+            except OSError as error:
+                sock.close()
+                errors.append(error)
+            except BaseException:
+                sock.close()
+                raise
+        if all_errors:
+            raise ExceptionGroup("create_connection failed", errors)
+        if len({str(error) for error in errors}) == 1:
+            raise errors[0]
+        raise OSError("Multiple exceptions: " + ", ".join(str(error) for error in errors))
+
+    async def create_server(
+        self,
+        protocol_factory: Callable[[], Any],
+        host: Any = None,
+        port: Any = None,
+        *,
+        family: int = socket.AF_UNSPEC,
+        flags: int = socket.AI_PASSIVE,
+        sock: socket.socket | None = None,
+        backlog: int = 100,
+        ssl: Any = None,
+        reuse_address: bool | None = None,
+        reuse_port: bool | None = None,
+        keep_alive: bool | None = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+        start_serving: bool = True,
+    ) -> Server:
+        """Listen by TCP on every address of `host` (None: all interfaces; or a sequence of hosts).
+
+        Raises OSError where an address cannot be bound; nothing is left listening then.
+        """
+        refuse("create_server", ssl=ssl)
+        refuse_alone("ssl", ssl_handshake_timeout=ssl_handshake_timeout)
+        refuse_alone("ssl", ssl_shutdown_timeout=ssl_shutdown_timeout)
+        if sock is not None:
+            if host is not None or port is not None:
+                raise ValueError("host/port and sock can not be specified at the same time")
+            check_stream_socket(sock)
+            sock.setblocking(False)
+            sockets = [sock]
+        elif host is None and port is None:
+            raise ValueError("Neither host/port nor sock were specified")
+        else:
+            infos = await self._listening_addresses(host, port, family, flags)
+            sockets = bind_all(infos, reuse_address, reuse_port, keep_alive)
+        server = Server(self, sockets, protocol_factory, backlog)
+        if start_serving:
+            try:
+                await server.start_serving()
+            except BaseException:
+                server.close()
+                raise
+        return server
+
+    async def _listening_addresses(self, host: Any, port: Any, family: int, flags: int) -> list[Any]:
+        """Return every distinct address to listen on, in the order in which they were named."""
+        if host == "":
+            hosts: list[Any] = [None]
+        elif isinstance(host, str) or not isinstance(host, Iterable):
+            hosts = [host]
+        else:
+            hosts = list(host)
+        found: dict[Any, None] = {}
+        for each in hosts:
+            for info in await self._resolve(each, port, family=family, type=socket.SOCK_STREAM, flags=flags):
+                found[info] = None
+        return list(found)
+
+    async def _resolve(
+        self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> list[Any]:
+        """Return the addresses of a host; one that is written in numbers is not looked up in a thread."""
+        try:
+            infos = socket.getaddrinfo(host, port, family, type, proto, flags | socket.AI_NUMERICHOST)
+        except socket.gaierror:
+            infos = await self.getaddrinfo(  # type: ignore[attr-defined]
+                host, port, family=family, type=type, proto=proto, flags=flags
+            )
+        if not infos:
+            raise OSError(f"getaddrinfo({host!r}) returned empty list")
+        return infos
+
+
+def refuse(method: str, **options: Any) -> None:
+    """Raise NotImplementedError for an option that is not there yet."""
+    for name, value in options.items():
+        if value is not None and value is not False:
+            raise NotImplementedError(f"{name}= of {method}() is not there yet in this version of Weft")
+
+
+def refuse_alone(other: str, **options: Any) -> None:
+    """Raise ValueError for an option that means nothing without another one."""
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"{name} is only meaningful with {other}")
+
+
+def check_stream_socket(sock: socket.socket) -> None:
+    """Raise ValueError for a socket that is not a stream."""
+    if sock.type != socket.SOCK_STREAM:
+        raise ValueError(f"A Stream Socket was expected, got {sock!r}")
+
+
+def bind_first(sock: socket.socket, sources: list[Any]) -> None:
+    """Bind a socket to the first of the local addresses that is of its family. Raises OSError."""
+    errors = []
+    for family, _, _, _, address in sources:
+        if family != sock.family:
+            continue
+        try:
+            sock.bind(address)
+            return
+        except OSError as error:
+            errors.append(bind_error(address, error))
+    raise errors[0] if errors else OSError(f"no matching local address with {sock.family!r} found")
+
+
+def bind_all(
+    infos: list[Any], reuse_address: bool | None, reuse_port: bool | None, keep_alive: bool | None
+) -> list[socket.socket]:
+    """Return a bound socket for each address; when one fails, none is left open. Raises OSError."""
+    if reuse_address is None:
+        reuse_address = os.name == "posix"
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, proto, _, address in infos:
+            try:
+                sock = socket.socket(family, kind, proto)
+            except OSError:
+                continue  # the host has an address of a family that this machine does not know
+            sockets.append(sock)
+            sock.setblocking(False)
+            if reuse_address:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if reuse_port:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if keep_alive:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                sock.bind(address)
+            except OSError as error:
+                raise bind_error(address, error) from None
+        if not sockets:
+            raise OSError(f"could not bind on any address out of {[info[4] for info in infos]!r}")
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def bind_error(address: Any, error: OSError) -> OSError:
+    """Return an error that names the address."""
+    text = (error.strerror or str(error)).lower()
+    return OSError(error.errno, f"error while attempting to bind on address {address!r}: {text}")

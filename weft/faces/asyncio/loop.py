@@ -1,0 +1,369 @@
+"""The loop as asyncio knows it: running and closing, tasks and futures, threads, exceptions."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import functools
+import sys
+import threading
+import weakref
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any, TypeVar
+
+from weft.core.clock import MonotonicClock
+from weft.core.handle import Handle, make_handle
+from weft.core.loop import Core
+from weft.core.readiness import default_poller
+from weft.core.waker import Waker
+from weft.faces.asyncio.connections import Connections
+from weft.faces.asyncio.descriptors import Descriptors
+from weft.faces.asyncio.signals import Signals
+from weft.faces.asyncio.unfinished import Unfinished
+from weft.ports import Clock, Poller
+
+T = TypeVar("T")
+
+
+class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.AbstractEventLoop):
+    """An event loop for any asyncio program. `weft.new_event_loop()` makes one with the platform's best poller."""
+
+    def __init__(self, poller: Poller | None = None, clock: Clock | None = None) -> None:
+        Core.__init__(self, poller or default_poller(), clock or MonotonicClock())
+        Descriptors.__init__(self)
+        Signals.__init__(self)
+        self._waker = Waker(self, self._signal_came)
+        self._thread_id = 0
+        self._is_closed = False
+        self._is_debugging = sys.flags.dev_mode
+        self._exception_handler: Callable[[Loop, dict[str, Any]], object] | None = None
+        self._task_factory: Any = None
+        self._default_executor: concurrent.futures.Executor | None = None
+        self._executor_is_shut_down = False
+        self._asyncgens: weakref.WeakSet[AsyncGenerator[Any, Any]] = weakref.WeakSet()
+        self._asyncgens_are_shut_down = False
+        self.slow_callback_duration = 0.1
+
+    def __repr__(self) -> str:
+        return f"<weft.Loop running={self.is_running()} closed={self._is_closed} debug={self._is_debugging}>"
+
+    def __del__(self) -> None:
+        if not getattr(self, "_is_closed", True):
+            import warnings
+
+            warnings.warn(f"unclosed event loop {self!r}", ResourceWarning, stacklevel=1, source=self)
+            if not self.is_running():
+                self.close()
+
+    # -- running
+
+    def run_forever(self) -> None:
+        """Run until `stop` is called. Raises RuntimeError if this loop, or another in this thread, is running."""
+        self._check_closed()
+        self._check_idle()
+        hooks = sys.get_asyncgen_hooks()
+        self._thread_id = threading.get_ident()
+        old_wakeup = self._begin_signals()
+        sys.set_asyncgen_hooks(firstiter=self._asyncgen_began, finalizer=self._asyncgen_dropped)
+        asyncio._set_running_loop(self)
+        observer = self.observer
+        if observer is not None:
+            observer.run_begin(self)
+        try:
+            self.run_turns()
+        finally:
+            if observer is not None:
+                observer.run_end(self)
+            self.is_stopping = False
+            self._thread_id = 0
+            asyncio._set_running_loop(None)
+            sys.set_asyncgen_hooks(*hooks)
+            self._end_signals(old_wakeup)
+
+    def run_until_complete(self, future: Any) -> Any:
+        """Run until `future` is done; return its result or raise its exception. A coroutine is made a task."""
+        self._check_closed()
+        self._check_idle()
+        is_new = not asyncio.isfuture(future)
+        future = asyncio.ensure_future(future, loop=self)
+        if is_new:
+            future._log_destroy_pending = False  # the exception below says more than that warning would
+        future.add_done_callback(self._stop_after)
+        try:
+            self.run_forever()
+        except BaseException:
+            if is_new and future.done() and not future.cancelled():
+                future.exception()  # seen: what interrupted the loop is raised instead
+            raise
+        finally:
+            future.remove_done_callback(self._stop_after)
+        if not future.done():
+            raise RuntimeError("Event loop stopped before Future completed.")
+        return future.result()
+
+    def _stop_after(self, future: asyncio.Future[Any]) -> None:
+        if not future.cancelled():
+            error = future._exception  # type: ignore[attr-defined]  # `exception()` would mark it as seen
+            if isinstance(error, (SystemExit, KeyboardInterrupt)):
+                return  # it passes through the loop by itself
+        self.stop()
+
+    def is_running(self) -> bool:
+        """Return whether the loop runs."""
+        return self._thread_id != 0
+
+    def is_closed(self) -> bool:
+        """Return whether the loop was closed."""
+        return self._is_closed
+
+    def close(self) -> None:
+        """Give everything back. Calls that did not run are dropped. Closing twice does nothing."""
+        if self.is_running():
+            raise RuntimeError("Cannot close a running event loop")
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._forget_signals()
+        self._waker.close()
+        self.clear()
+        self.poller.close()
+        executor = self._default_executor
+        self._default_executor = None
+        self._executor_is_shut_down = True
+        if executor is not None:
+            executor.shutdown(wait=False)
+
+    def _check_closed(self) -> None:
+        if self._is_closed:
+            raise RuntimeError("Event loop is closed")
+
+    def _check_idle(self) -> None:
+        if self.is_running():
+            raise RuntimeError("This event loop is already running")
+        if asyncio._get_running_loop() is not None:
+            raise RuntimeError("Cannot run the event loop while another loop is running")
+
+    # -- scheduling from elsewhere
+
+    def call_soon_threadsafe(
+        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> Handle:
+        """Call `callback(*args)` soon; may be called from any thread, and wakes the loop."""
+        self._check_closed()
+        handle = make_handle(callback, args, context)
+        self.inbox.append(handle)
+        self._waker.wake()
+        return handle
+
+    # -- tasks and futures
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """Return a new future of this loop."""
+        return asyncio.Future(loop=self)
+
+    def create_task(
+        self,
+        coro: Any,
+        *,
+        name: str | None = None,
+        context: contextvars.Context | None = None,
+        **options: Any,
+    ) -> asyncio.Task[Any]:
+        """Return a new task that runs `coro`. Further options are the Task's own, or the task factory's."""
+        self._check_closed()
+        if self._task_factory is None:
+            task = asyncio.Task(coro, loop=self, name=name, context=context, **options)
+        elif context is None:
+            task = self._task_factory(self, coro, **options)
+        else:
+            task = self._task_factory(self, coro, context=context, **options)
+        if self._task_factory is not None and name is not None:
+            try:
+                task.set_name(name)
+            except AttributeError:
+                pass  # a factory's future without a name
+        if self.observer is not None:
+            self.observer.task_made(task)
+        return task
+
+    def set_task_factory(self, factory: Any) -> None:
+        """Have tasks made by `factory(loop, coro, **options)`; None for asyncio's own."""
+        if factory is not None and not callable(factory):
+            raise TypeError("task factory must be a callable or None")
+        self._task_factory = factory
+
+    def get_task_factory(self) -> Any:
+        """Return the task factory, None for asyncio's own tasks."""
+        return self._task_factory
+
+    # -- threads
+
+    def run_in_executor(
+        self, executor: concurrent.futures.Executor | None, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        """Call `func(*args)` in a thread of `executor` (None: the loop's own pool); return a future of the result."""
+        self._check_closed()
+        if executor is None:
+            if self._executor_is_shut_down:
+                raise RuntimeError("Executor shutdown has been called")
+            if self._default_executor is None:
+                self._default_executor = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="asyncio")
+            executor = self._default_executor
+        call = functools.partial(func, *args) if args else func
+        if self.observer is not None:
+            call = self.observer.job(call)
+        return asyncio.wrap_future(executor.submit(call), loop=self)
+
+    def set_default_executor(self, executor: concurrent.futures.Executor) -> None:
+        """Have `run_in_executor(None, ...)` use `executor`, a ThreadPoolExecutor."""
+        if not isinstance(executor, concurrent.futures.ThreadPoolExecutor):
+            raise TypeError("executor must be ThreadPoolExecutor instance")
+        self._default_executor = executor
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Wait until the loop's own pool has done its work, for `timeout` seconds at most; it takes no more."""
+        self._executor_is_shut_down = True
+        executor = self._default_executor
+        if executor is None:
+            return
+        done = self.create_future()
+
+        def shut_down() -> None:
+            try:
+                executor.shutdown(wait=True)
+                self.call_soon_threadsafe(settle, done)
+            except RuntimeError:
+                pass  # the loop was closed meanwhile: nobody waits any more
+
+        thread = threading.Thread(target=shut_down)
+        thread.start()
+        try:
+            async with asyncio.timeout(timeout):
+                await done
+        except TimeoutError:
+            import warnings
+
+            warnings.warn(
+                f"The executor did not finish joining its threads within {timeout} seconds.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            executor.shutdown(wait=False)
+        else:
+            thread.join()
+
+    # -- asynchronous generators
+
+    def _asyncgen_began(self, agen: AsyncGenerator[Any, Any]) -> None:
+        if self._asyncgens_are_shut_down:
+            import warnings
+
+            warnings.warn(
+                f"asynchronous generator {agen!r} was scheduled after loop.shutdown_asyncgens() call",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
+        self._asyncgens.add(agen)
+
+    def _asyncgen_dropped(self, agen: AsyncGenerator[Any, Any]) -> None:
+        self._asyncgens.discard(agen)
+        if not self._is_closed:
+            self.call_soon_threadsafe(self.create_task, agen.aclose())
+
+    async def shutdown_asyncgens(self) -> None:
+        """Close every asynchronous generator that is still open."""
+        self._asyncgens_are_shut_down = True
+        closing = list(self._asyncgens)
+        self._asyncgens.clear()
+        closed: list[Any] = [agen.aclose() for agen in closing]
+        for agen, result in zip(closing, await asyncio.gather(*closed, return_exceptions=True), strict=True):
+            if isinstance(result, Exception):
+                self.call_exception_handler(
+                    {
+                        "message": f"an error occurred during closing of asynchronous generator {agen!r}",
+                        "exception": result,
+                        "asyncgen": agen,
+                    }
+                )
+
+    # -- names and addresses
+
+    async def getaddrinfo(
+        self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> Any:
+        """Return what `socket.getaddrinfo` does, looked up in a thread."""
+        import socket
+
+        return await self.run_in_executor(None, socket.getaddrinfo, host, port, family, type, proto, flags)
+
+    async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> tuple[str, str]:
+        """Return what `socket.getnameinfo` does, looked up in a thread."""
+        import socket
+
+        return await self.run_in_executor(None, socket.getnameinfo, sockaddr, flags)
+
+    # -- exceptions and debugging
+
+    default_exception_handler = asyncio.BaseEventLoop.default_exception_handler
+    _current_handle = None  # which that handler looks at
+
+    def set_exception_handler(self, handler: Any) -> None:
+        """Have `handler(loop, context)` called for exceptions that nobody else handles; None: log them."""
+        if handler is not None and not callable(handler):
+            raise TypeError(f"A callable object or None is expected, got {handler!r}")
+        self._exception_handler = handler
+
+    def get_exception_handler(self) -> Any:
+        """Return the exception handler, None for the default one."""
+        return self._exception_handler
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Show an exception to whoever runs the loop. What a handler raises is shown by the default one."""
+        if self._exception_handler is None:
+            self.default_exception_handler(context)  # type: ignore[arg-type]
+            return
+        try:
+            self._exception_handler(self, context)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self.default_exception_handler(  # type: ignore[call-arg]
+                {"message": "Unhandled error in exception handler", "exception": error, "context": context}
+            )
+
+    def get_debug(self) -> bool:
+        """Return whether debug mode is on."""
+        return self._is_debugging
+
+    def set_debug(self, enabled: bool) -> None:
+        """Turn debug mode on or off."""
+        self._is_debugging = enabled
+
+
+def settle(future: asyncio.Future[None]) -> None:
+    """Give a future that nobody cancelled the result None."""
+    if not future.done():
+        future.set_result(None)
+
+
+def new_event_loop() -> Loop:
+    """Return a new event loop with the platform's best poller."""
+    return Loop()
+
+
+def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None, recorder: Any = None) -> T:
+    """Run a coroutine on a new Weft loop and return its result, as `asyncio.run` does.
+
+    With a `weft.record.Recorder` the run is recorded. Raises RuntimeError when called from a running loop.
+    """
+
+    def make_loop() -> Loop:
+        loop = new_event_loop()
+        if recorder is not None:
+            recorder.attach(loop)
+        return loop
+
+    with asyncio.Runner(debug=debug, loop_factory=make_loop) as runner:
+        return runner.run(main)

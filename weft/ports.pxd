@@ -1,0 +1,45 @@
+cdef class Clock:
+    cpdef long long now_ns(self) except? -1
+
+cdef class Source:
+    cpdef ready(self, unsigned int events)
+    cpdef flush(self)
+    cpdef fail(self, error)
+
+cdef class Poller:
+    cdef readonly bint is_edge_triggered
+    cpdef add(self, int fd, Source source, unsigned int events)
+    cpdef modify(self, int fd, unsigned int events)
+    cpdef remove(self, int fd)
+    cpdef int wait(self, long long timeout_ns) except -1
+    cpdef Source ready_source(self, int index)
+    cpdef unsigned int ready_events(self, int index) except? 0xffffffff
+    cpdef close(self)
+
+cdef class Channel:
+    cpdef int fileno(self) except? -1
+    cpdef recv(self, Py_ssize_t size)
+    cpdef Py_ssize_t recv_into(self, buffer) except? -2
+    cpdef Py_ssize_t send(self, data) except? -2
+    cpdef Py_ssize_t send_many(self, list chunks) except? -2
+    cpdef shutdown(self)
+    cpdef close(self)
+    cpdef name(self, str which)
+
+cdef class Observer:
+    cdef object __weakref__
+    cpdef run_begin(self, loop)
+    cpdef run_end(self, loop)
+    cpdef wait_begin(self, long long timeout_ns)
+    cpdef wait_end(self, int count)
+    cpdef scheduled(self, handle)
+    cpdef call_begin(self, handle)
+    cpdef call_end(self, handle)
+    cpdef task_made(self, task)
+    cpdef timer_made(self, timer)
+    cpdef timer_fired(self, timer)
+    cpdef channel_opened(self, long long number, owner, name)
+    cpdef data_begin(self, long long number, Py_ssize_t size_bytes)
+    cpdef data_end(self, long long number)
+    cpdef data_sent(self, long long number, Py_ssize_t size_bytes)
+    cpdef channel_closed(self, long long number, owner, error)

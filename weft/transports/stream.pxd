@@ -1,0 +1,60 @@
+cimport cython
+from weft.core cimport _os
+from weft.core.handle cimport make_handle
+from weft.core.loop cimport Core
+from weft.ports cimport Channel, Observer, Source
+from weft.transports cimport lifecycle
+
+cdef Py_ssize_t LEAST_READ, MOST_READ, HIGH_WATER
+cdef int READS_AN_EVENT, SMALL_READS, PIECES, WARN_AFTER
+
+cdef class Stream(Source):
+    cdef object __weakref__
+    cdef Core loop
+    cdef Channel channel
+    cdef object protocol, data_received, context, listener
+    cdef int fd, small_reads, dropped_writes
+    cdef readonly int state
+    cdef readonly long long number
+    cdef unsigned int interest
+    cdef Py_ssize_t read_size, pending, high, low
+    cdef object first
+    cdef object others
+    cdef bint is_reading_paused, is_listed, is_blocked, is_protocol_paused
+
+    cdef int change(self, int event) except -1
+    cdef int set_interest(self, unsigned int interest) except -1
+    cpdef ready(self, unsigned int events)
+    @cython.locals(left=cython.int, ended=cython.uint, size=Py_ssize_t, count=Py_ssize_t)
+    cdef read(self, unsigned int events)
+    cdef int read_again(self, unsigned int events) except -1
+    cdef int note_size(self, Py_ssize_t count) except -1
+    @cython.locals(observer=Observer)
+    cdef receive_observed(self, object data, Py_ssize_t count)
+    @cython.locals(observer=Observer, count=Py_ssize_t, size=Py_ssize_t)
+    cdef bint read_into_buffer(self) except -1
+    cdef peer_ended(self)
+    @cython.locals(size=Py_ssize_t)
+    cpdef write(self, data)
+    cdef refuse_write(self)
+    cpdef flush(self)
+    @cython.locals(sent=Py_ssize_t, offered=Py_ssize_t)
+    cdef send_pending(self)
+    cdef int drop(self, Py_ssize_t sent) except -1
+    cdef int wait_writable(self) except -1
+    cdef all_sent(self)
+    cdef int pause_protocol(self) except -1
+    cdef int resume_protocol(self) except -1
+    cdef int tell(self, str method) except -1
+    cdef shut_down(self)
+    cpdef close(self)
+    cpdef abort(self)
+    cpdef lose(self, error)
+    cpdef fail(self, error)
+    @cython.locals(was_started=cython.bint)
+    cdef end(self, int event, error)
+    @cython.locals(observer=Observer)
+    cpdef finish(self, error)
+    cdef int report(self, str message, error) except -1
+
+cdef bytes frozen(data)

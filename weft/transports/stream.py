@@ -1,0 +1,509 @@
+"""The stream transport: a connection's bytes, from a channel to a protocol and back.
+
+Its life is the table in lifecycle.py, its place in it the one field `state`. Beside that it keeps what it still has
+to send, and whether either side asked for a pause.
+
+Reading: an event is read until less came than was asked for, within a bound, so that an edge-triggered poller misses
+nothing and one busy peer does not starve the others. Writing: what is written during one callback leaves together
+when the callback returns; what the system does not take waits until the descriptor is writable, and above the high
+watermark the protocol is asked to pause.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections import deque
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+from weft.core import _os
+from weft.core.handle import make_handle
+from weft.core.loop import Core
+from weft.ports import Channel, Source
+from weft.transports import lifecycle
+
+logger = logging.getLogger("weft")
+
+LEAST_READ = 16384
+"""Bytes asked for by a read, at first. Reads of up to this size go through a buffer that is used again."""
+MOST_READ = 122880
+"""Bytes asked for at most: just under the size from which glibc maps fresh memory for each allocation."""
+READS_AN_EVENT = 8
+"""Full reads of one connection before the others have their turn."""
+SMALL_READS = 8
+"""Reads in a row that fill less than a quarter before the next ones ask for half."""
+HIGH_WATER = 65536
+"""Bytes waiting to be sent from which on the protocol is asked to pause; also sent without further delay."""
+PIECES = 64
+"""Pieces given to the system at once."""
+WARN_AFTER = 5
+"""Dropped writes to a closing stream before a warning is logged, once."""
+
+
+class Stream(Source):
+    """A connected transport with asyncio's Transport interface, over any channel."""
+
+    def __init__(
+        self, loop: Core, channel: Channel, protocol: Any, context: contextvars.Context, listener: Any = None
+    ) -> None:
+        self.loop = loop
+        self.channel = channel
+        self.fd = self.channel.fileno()
+        self.context = context
+        self.listener = listener
+        self.state = lifecycle.CONNECTING
+        self.number = self.loop.next_connection_number()
+        self.read_size = LEAST_READ
+        self.small_reads = 0
+        self.is_reading_paused = False
+        self.interest = 0
+        # To be sent: `first`, then `others`; `pending` bytes in all.
+        self.first: Any = None
+        self.others: deque[Any] | None = None
+        self.pending = 0
+        self.is_listed = False  # on the loop's list of what to flush when the callback returns
+        self.is_blocked = False  # the system takes no more for now
+        self.is_protocol_paused = False
+        self.high = HIGH_WATER
+        self.low = HIGH_WATER // 4
+        self.dropped_writes = 0
+        self.set_protocol(protocol)
+
+    @property
+    def __class__(self) -> Any:
+        # A real base would give a layout conflict in the compiled build.
+        return asyncio.Transport
+
+    def __repr__(self) -> str:
+        name, _ = lifecycle.STATES[self.state]
+        return f"<weft.Stream number={self.number} fd={self.fd} {name} pending={self.pending}>"
+
+    # -- beginning
+
+    def start(self) -> None:
+        """Tell the protocol that it is connected, and begin to read."""
+        self.change(lifecycle.CONNECTED)
+        observer = self.loop.observer
+        if observer is not None:
+            observer.channel_opened(self.number, self.protocol, self.channel.name("peername"))
+        if self.listener is not None:
+            self.listener.attach(self)
+        self.interest = _os.READ | _os.PEER_CLOSED | _os.EDGE
+        self.loop.poller.add(self.fd, self, self.interest)
+        try:
+            _os.call_one(self.context, self.protocol.connection_made, self)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self.fail(error)
+
+    def change(self, event: int) -> None:
+        """Go to the next state of the table."""
+        self.state = lifecycle.TRANSITIONS[self.state, event]
+
+    def set_interest(self, interest: int) -> None:
+        """Tell the poller what to watch for."""
+        if interest != self.interest:
+            self.interest = interest
+            self.loop.poller.modify(self.fd, interest)
+
+    # -- reading
+
+    def ready(self, events: int) -> None:
+        """Read, and send what waits, as the events say."""
+        if self.is_blocked and events & (_os.WRITE | _os.ERROR | _os.HANGUP):
+            self.send_pending()
+        if events & (_os.READ | _os.ERROR | _os.HANGUP | _os.PEER_CLOSED):
+            self.read(events)
+
+    def read(self, events: int) -> None:
+        """Read until less came than was asked for, and give each piece to the protocol."""
+        left = READS_AN_EVENT
+        ended = events & (_os.ERROR | _os.HANGUP | _os.PEER_CLOSED)
+        while not self.is_reading_paused and (
+            self.state == lifecycle.OPEN or self.state == lifecycle.WRITE_CLOSED
+        ):
+            if left == 0:
+                self.read_again(events)
+                return
+            left -= 1
+            if self.data_received is None:
+                if self.read_into_buffer():
+                    continue
+                return
+            size = self.read_size
+            try:
+                data = self.channel.recv(size)
+            except OSError as error:
+                self.lose(error)
+                return
+            if data is None:
+                return
+            count = len(data)
+            if count == 0:
+                self.peer_ended()
+                return
+            if count == size:
+                self.small_reads = 0
+                self.read_size = min(size * 2, MOST_READ)
+            elif size > LEAST_READ:
+                self.note_size(count)
+            if self.loop.observer is None:
+                _os.call_one(self.context, self.data_received, data)
+            else:
+                self.receive_observed(data, count)
+            if count < size and not ended:
+                return
+
+    def read_again(self, events: int) -> None:
+        """Go on reading in the next turn: an edge is told of only once."""
+        self.loop.push(make_handle(self.ready_again, (events,), self.context))
+
+    def ready_again(self, events: int) -> None:
+        """Act on readiness that was told of earlier."""
+        try:
+            self.ready(events)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self.fail(error)
+
+    def note_size(self, count: int) -> None:
+        """Ask for less after several reads that filled little."""
+        self.small_reads = self.small_reads + 1 if count < self.read_size >> 2 else 0
+        if self.small_reads >= SMALL_READS:
+            self.small_reads = 0
+            self.read_size = max(self.read_size >> 1, LEAST_READ)
+
+    def receive_observed(self, data: bytes, count: int) -> None:
+        """Give bytes to the protocol, and tell the observer of the begin and the end."""
+        observer = self.loop.observer
+        observer.data_begin(self.number, count)
+        try:
+            _os.call_one(self.context, self.data_received, data)
+        finally:
+            observer.data_end(self.number)
+
+    def read_into_buffer(self) -> bool:
+        """Read into the protocol's own buffer (asyncio.BufferedProtocol); return whether that filled it."""
+        buffer = self.context.run(self.protocol.get_buffer, -1)
+        size = len(buffer)
+        if size == 0:
+            raise RuntimeError("get_buffer() returned an empty buffer")
+        try:
+            count = self.channel.recv_into(buffer)
+        except OSError as error:
+            self.lose(error)
+            return False
+        if count < 0:
+            return False
+        if count == 0:
+            self.peer_ended()
+            return False
+        observer = self.loop.observer
+        if observer is not None:
+            observer.data_begin(self.number, count)
+        try:
+            _os.call_one(self.context, self.protocol.buffer_updated, count)
+        finally:
+            if observer is not None:
+                observer.data_end(self.number)
+        return count == size
+
+    def peer_ended(self) -> None:
+        """The peer sends no more: the protocol says whether the stream goes on half open."""
+        if self.context.run(self.protocol.eof_received):
+            if self.state == lifecycle.OPEN or self.state == lifecycle.WRITE_CLOSED:
+                self.change(lifecycle.PEER_ENDED)
+        else:
+            self.close()
+
+    def pause_reading(self) -> None:
+        """Read nothing more until `resume_reading`; pausing twice does nothing."""
+        if self.is_reading_paused or self.state >= lifecycle.CLOSING:
+            return
+        self.is_reading_paused = True
+        if not self.loop.poller.is_edge_triggered:
+            self.set_interest(self.interest & ~_os.READ)
+
+    def resume_reading(self) -> None:
+        """Read again; what came meanwhile is read soon."""
+        if not self.is_reading_paused or self.state >= lifecycle.CLOSING:
+            return
+        self.is_reading_paused = False
+        if self.loop.poller.is_edge_triggered:
+            self.read_again(_os.READ | _os.PEER_CLOSED)
+        else:
+            self.set_interest(self.interest | _os.READ)
+
+    def is_reading(self) -> bool:
+        """Return whether bytes that come are given to the protocol."""
+        return not self.is_reading_paused and (
+            self.state == lifecycle.OPEN or self.state == lifecycle.WRITE_CLOSED
+        )
+
+    # -- writing
+
+    def write(self, data: Any) -> None:
+        """Accept bytes for sending; never waits. They leave when the running callback returns.
+
+        Raises TypeError for anything but bytes-like objects, RuntimeError after `write_eof`.
+        """
+        if type(data) is not bytes:
+            data = frozen(data)
+        if self.state != lifecycle.OPEN and self.state != lifecycle.READ_CLOSED:
+            self.refuse_write()
+            return
+        size = len(data)
+        if size == 0:
+            return
+        if self.first is None:
+            self.first = data
+        elif self.others is None:
+            self.others = deque((data,))
+        else:
+            self.others.append(data)
+        self.pending += size
+        if self.is_blocked:
+            if self.pending > self.high:
+                self.pause_protocol()
+        elif self.pending >= HIGH_WATER:
+            self.send_pending()
+        elif not self.is_listed:
+            self.is_listed = self.loop.write_later(self)
+            if not self.is_listed:
+                self.send_pending()
+
+    def writelines(self, list_of_data: Iterable[Any]) -> None:
+        """Accept several pieces for sending; they leave together."""
+        for data in list_of_data:
+            self.write(data)
+
+    def refuse_write(self) -> None:
+        """Say that nothing more is accepted: an error after `write_eof`, else a warning once it repeats."""
+        if self.state == lifecycle.WRITE_CLOSED or self.state == lifecycle.BOTH_CLOSED:
+            raise RuntimeError("Cannot call write() after write_eof()")
+        self.dropped_writes += 1
+        if self.dropped_writes == WARN_AFTER:
+            logger.warning("%r: %d writes after its end were dropped; check is_closing()", self, WARN_AFTER)
+
+    def flush(self) -> None:
+        """Send what the last callback wrote."""
+        self.is_listed = False
+        if self.first is not None and not self.is_blocked:
+            self.send_pending()
+
+    def send_pending(self) -> None:
+        """Send what the system takes; wait for writability with the rest."""
+        while True:
+            try:
+                if self.others is None:
+                    offered = self.pending
+                    sent = self.channel.send(self.first)
+                else:
+                    chunks = [self.first, *islice(self.others, PIECES - 1)]
+                    offered = sum(map(len, chunks))
+                    sent = self.channel.send_many(chunks)
+            except OSError as error:
+                self.lose(error)
+                return
+            if sent > 0:
+                if self.loop.observer is not None:
+                    self.loop.observer.data_sent(self.number, sent)
+                self.pending -= sent
+                if self.pending == 0:
+                    self.first = None
+                    self.others = None
+                    if self.is_blocked or self.state != lifecycle.OPEN:
+                        self.all_sent()
+                    return
+                self.drop(sent)
+                if sent == offered:
+                    continue
+            self.wait_writable()
+            return
+
+    def drop(self, sent: int) -> None:
+        """Forget the first `sent` bytes of what is to be sent; some remain."""
+        while sent >= len(self.first):
+            sent -= len(self.first)
+            self.first = self.others.popleft()
+        if sent:
+            self.first = memoryview(self.first)[sent:]
+        if not self.others:
+            self.others = None
+
+    def wait_writable(self) -> None:
+        """Ask to be told when the system takes more, and hold the protocol to the watermarks."""
+        if not self.is_blocked:
+            self.is_blocked = True
+            self.set_interest(self.interest | _os.WRITE)
+        if self.pending > self.high:
+            self.pause_protocol()
+        elif self.pending <= self.low:
+            self.resume_protocol()
+
+    def all_sent(self) -> None:
+        """Everything accepted has left: let the protocol go on, and end what was waiting to end."""
+        if self.is_blocked:
+            self.is_blocked = False
+            if not self.loop.poller.is_edge_triggered:
+                self.set_interest(self.interest & ~_os.WRITE)
+        if self.state == lifecycle.CLOSING:
+            self.end(lifecycle.FLUSHED, None)
+            return
+        if self.state == lifecycle.WRITE_CLOSED or self.state == lifecycle.BOTH_CLOSED:
+            self.shut_down()
+        self.resume_protocol()
+
+    def pause_protocol(self) -> None:
+        """Ask the protocol to write no more for now."""
+        if not self.is_protocol_paused:
+            self.is_protocol_paused = True
+            self.tell("pause_writing")
+
+    def resume_protocol(self) -> None:
+        """Let the protocol write again."""
+        if self.is_protocol_paused:
+            self.is_protocol_paused = False
+            self.tell("resume_writing")
+
+    def tell(self, method: str) -> None:
+        """Call a method of the protocol's that takes nothing; report what it raises, and go on."""
+        try:
+            getattr(self.protocol, method)()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self.report(f"protocol.{method}() failed", error)
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Set the watermarks, in bytes; without `low` it is a quarter of `high`. Raises ValueError."""
+        if high is None:
+            high = HIGH_WATER if low is None else 4 * low
+        if low is None:
+            low = high // 4
+        if not high >= low >= 0:
+            raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
+        self.high = high
+        self.low = low
+        if self.pending > high and self.is_blocked:
+            self.pause_protocol()
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        """Return the watermarks (low, high), in bytes."""
+        return (self.low, self.high)
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes wait to be sent."""
+        return self.pending
+
+    def can_write_eof(self) -> bool:
+        """Return True: a stream can be half closed."""
+        return True
+
+    def write_eof(self) -> None:
+        """Half close: what was accepted is sent, then the peer is told that nothing more comes."""
+        if self.state != lifecycle.OPEN and self.state != lifecycle.READ_CLOSED:
+            return
+        self.change(lifecycle.WRITE_ENDED)
+        if self.pending == 0:
+            self.shut_down()
+
+    def shut_down(self) -> None:
+        """Tell the peer that nothing more will be sent."""
+        try:
+            self.channel.shutdown()
+        except OSError as error:
+            self.lose(error)
+
+    # -- ending
+
+    def is_closing(self) -> bool:
+        """Return whether the stream has ended or is about to."""
+        return self.state >= lifecycle.CLOSING
+
+    def close(self) -> None:
+        """End in good order: what was accepted is sent first. Closing twice does nothing."""
+        if self.state >= lifecycle.CLOSING:
+            return
+        if self.state == lifecycle.CONNECTING:
+            self.end(lifecycle.LOST, None)
+            return
+        self.change(lifecycle.CLOSE_ASKED)
+        if self.pending == 0:
+            self.end(lifecycle.FLUSHED, None)
+        elif not self.loop.poller.is_edge_triggered:
+            self.set_interest(self.interest & ~_os.READ)
+
+    def abort(self) -> None:
+        """End at once; what was not sent is dropped."""
+        if self.state != lifecycle.CLOSED:
+            self.end(lifecycle.LOST, None)
+
+    def lose(self, error: BaseException) -> None:
+        """End at once because of an error of the connection; the protocol is told of it."""
+        if self.state != lifecycle.CLOSED:
+            self.end(lifecycle.LOST, error)
+
+    def fail(self, error: BaseException) -> None:
+        """End at once because the protocol raised; report it."""
+        self.report("Fatal error: the protocol raised", error)
+        self.lose(error)
+
+    def end(self, event: int, error: BaseException | None) -> None:
+        """Reach CLOSED, and have the protocol told in the next turn."""
+        was_started = self.state != lifecycle.CONNECTING
+        self.change(event)
+        self.first = None
+        self.others = None
+        self.pending = 0
+        self.is_blocked = False
+        if was_started:
+            self.loop.poller.remove(self.fd)
+        self.loop.push(make_handle(self.finish, (error,), self.context))
+
+    def finish(self, error: BaseException | None) -> None:
+        """Tell the protocol that the connection is over, and let go of everything."""
+        observer = self.loop.observer
+        if observer is not None:
+            observer.channel_closed(self.number, self.protocol, error)
+        try:
+            self.protocol.connection_lost(error)
+        finally:
+            self.channel.close()
+            if self.listener is not None:
+                self.listener.detach(self)
+                self.listener = None
+            self.data_received = None
+
+    def report(self, message: str, error: BaseException) -> None:
+        """Report an exception that the protocol raised."""
+        self.loop.report({"message": message, "exception": error, "transport": self, "protocol": self.protocol})
+
+    # -- what it is
+
+    def set_protocol(self, protocol: Any) -> None:
+        """Give the bytes to another protocol from now on."""
+        self.protocol = protocol
+        # The bound method is looked up once, not for each event; None stands for a protocol with its own buffer.
+        self.data_received = None if isinstance(protocol, asyncio.BufferedProtocol) else protocol.data_received
+
+    def get_protocol(self) -> Any:
+        """Return the protocol."""
+        return self.protocol
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return "socket", "sockname" or "peername"; `default` for anything else, or where it is not known."""
+        found = self.channel.name(name)
+        return default if found is None else found
+
+
+def frozen(data: Any) -> bytes:
+    """Return a copy of bytes-like data that its owner cannot change any more. Raises TypeError."""
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"data must be bytes, bytearray or memoryview, not {type(data).__name__}")
+    return bytes(data)
