@@ -23,6 +23,7 @@ COMPILED_MODULES = (
     "weft.core.loop",
     "weft.transports.channel",
     "weft.transports.stream",
+    "weft.record.recorder",
 )
 """Every module that the compiled build compiles. setup.py reads it from here."""
 

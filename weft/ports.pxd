@@ -36,6 +36,7 @@ cdef class Observer:
     cpdef call_begin(self, handle)
     cpdef call_end(self, handle)
     cpdef task_made(self, task)
+    cpdef job(self, call)
     cpdef timer_made(self, timer)
     cpdef timer_fired(self, timer)
     cpdef channel_opened(self, long long number, owner, name)

@@ -153,6 +153,10 @@ class Observer:
     def task_made(self, task: Any) -> None:
         """A task was created; its first step is scheduled."""
 
+    def job(self, call: Any) -> Any:
+        """Return what is to be called in an executor's thread instead of `call`."""
+        return call
+
     def timer_made(self, timer: TimerHandle) -> None:
         """A timer was created."""
 

@@ -6,8 +6,10 @@ import asyncio
 import concurrent.futures
 import contextvars
 import functools
+import socket
 import sys
 import threading
+import warnings
 import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, TypeVar
@@ -50,8 +52,6 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
 
     def __del__(self) -> None:
         if not getattr(self, "_is_closed", True):
-            import warnings
-
             warnings.warn(f"unclosed event loop {self!r}", ResourceWarning, stacklevel=1, source=self)
             if not self.is_running():
                 self.close()
@@ -242,8 +242,6 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
             async with asyncio.timeout(timeout):
                 await done
         except TimeoutError:
-            import warnings
-
             warnings.warn(
                 f"The executor did not finish joining its threads within {timeout} seconds.",
                 RuntimeWarning,
@@ -257,8 +255,6 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
 
     def _asyncgen_began(self, agen: AsyncGenerator[Any, Any]) -> None:
         if self._asyncgens_are_shut_down:
-            import warnings
-
             warnings.warn(
                 f"asynchronous generator {agen!r} was scheduled after loop.shutdown_asyncgens() call",
                 ResourceWarning,
@@ -294,14 +290,10 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> Any:
         """Return what `socket.getaddrinfo` does, looked up in a thread."""
-        import socket
-
         return await self.run_in_executor(None, socket.getaddrinfo, host, port, family, type, proto, flags)
 
     async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> tuple[str, str]:
         """Return what `socket.getnameinfo` does, looked up in a thread."""
-        import socket
-
         return await self.run_in_executor(None, socket.getnameinfo, sockaddr, flags)
 
     # -- exceptions and debugging

@@ -1,0 +1,16 @@
+"""What a figure is asked to draw: a panel is one recording with a title."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from weft.record.timeline import Timeline
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One recording in a figure; the panels of a figure share one scale of time."""
+
+    title: str
+    timeline: Timeline
+    caption: str = ""
