@@ -9,7 +9,22 @@ from weft import _build
 
 BUILD = _build.choose()
 
-from weft._version import __version__  # noqa: E402  the build must be chosen before anything else is imported
-from weft.faces.asyncio import Loop, new_event_loop, run  # noqa: E402
+from weft import faces, figures, models, record  # noqa: E402  the build must be chosen before anything else
+from weft._version import __version__  # noqa: E402
+from weft.faces.asyncio import EventLoopPolicy, Loop, new_event_loop, run  # noqa: E402
+from weft.models import compare, task  # noqa: E402
 
-__all__ = ["BUILD", "Loop", "__version__", "new_event_loop", "run"]
+__all__ = [
+    "BUILD",
+    "EventLoopPolicy",
+    "Loop",
+    "__version__",
+    "compare",
+    "faces",
+    "figures",
+    "models",
+    "new_event_loop",
+    "record",
+    "run",
+    "task",
+]

@@ -34,7 +34,7 @@ MEANINGS = {
     RUN_END: ("run_end", "it stops"),
     WAIT_BEGIN: ("wait_begin", "it begins to wait for events; value: at most so many ns, -1 for no limit"),
     WAIT_END: ("wait_end", "the wait is over; value: how many events came"),
-    CALL_BEGIN: ("call_begin", "a callback of no task begins; name: its qualified name"),
+    CALL_BEGIN: ("call_begin", "a callback of no task begins; value: how late it is in ns, if a timer's; name: its own"),
     CALL_END: ("call_end", "it returned or raised"),
     STEP_BEGIN: ("step_begin", "a step of task `number` begins"),
     STEP_END: ("step_end", "that step is over"),

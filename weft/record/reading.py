@@ -123,6 +123,7 @@ class Reader:
         self.samples: dict[int, Samples] = {}
         self.spans: dict[int, tuple[int, int]] = {}
         self.channels: dict[tuple[int, int], str] = {}
+        self.late_ns: dict[int, int] = {}
         self.last_ns = 0
 
     def follow(self, records: Iterable[Record]) -> None:
@@ -144,6 +145,7 @@ class Reader:
                 begin = max(0, at - record.number * 1000)
                 self.samples.setdefault(record.thread, Samples()).add(begin, at, record.value)
             elif kind == events.CALL_BEGIN:
+                self.late_ns[record.thread] = max(0, record.value)
                 self.begin_hold(record.thread, at, None, record.name or "callback")
             elif kind == events.JOB_BEGIN:
                 self.begin_hold(record.thread, at, record.value or None, record.name or "job")
@@ -152,6 +154,7 @@ class Reader:
                 self.begin_hold(record.thread, at, None, f"{label}: {record.value} bytes")
             elif kind in (events.CALL_END, events.JOB_END, events.DATA_END, events.RUN_END):
                 self.end_hold(record.thread, at)
+                self.late_ns.pop(record.thread, None)
             elif kind == events.CHANNEL_OPENED:
                 self.channels[record.thread, record.number] = record.name
 
@@ -175,7 +178,9 @@ class Reader:
         elif record.kind == events.TASK_WOKEN:
             life.is_woken = True
             if life.activity is Activity.WAITING:
-                life.turn_to(Activity.READY, at)
+                # A timer that could not fire at its moment kept the task from going on since then.
+                could_go_on = at - self.late_ns.get(record.thread, 0)
+                life.turn_to(Activity.READY, max(life.since_ns, could_go_on))
         elif record.kind == events.TASK_WAITING:
             life.detail = f"task {record.value}" if record.value else record.name
         else:

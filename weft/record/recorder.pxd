@@ -3,7 +3,7 @@ from weft.core cimport _os
 from weft.core._os cimport Ring
 from weft.core.handle cimport Handle
 from weft.core.timers cimport TimerHandle
-from weft.ports cimport Observer
+from weft.ports cimport Clock, Observer
 from weft.record cimport events
 
 cdef class Recorder:
@@ -25,6 +25,7 @@ cdef class Recorder:
 cdef class LoopRecorder(Observer):
     cdef Recorder recorder
     cdef Ring ring
+    cdef Clock clock
     cdef int thread
     cdef object step_type
     cdef long long current
@@ -34,7 +35,7 @@ cdef class LoopRecorder(Observer):
     cpdef wait_end(self, int count)
     @cython.locals(call=Handle, number=cython.longlong)
     cpdef scheduled(self, handle)
-    @cython.locals(call=Handle)
+    @cython.locals(call=Handle, late_ns=cython.longlong)
     cpdef call_begin(self, handle)
     @cython.locals(number=cython.longlong, other=cython.longlong)
     cpdef call_end(self, handle)

@@ -17,6 +17,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from weft.core import _os
+from weft.core.timers import TimerHandle
 from weft.ports import Clock, Observer
 from weft.record import events
 from weft.record.recording import Recording
@@ -154,6 +155,7 @@ class LoopRecorder(Observer):
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.ring = self.recorder.ring
+        self.clock: Any = None
         self.thread = 0
         self.step_type: Any = None
         self.current = 0
@@ -162,6 +164,7 @@ class LoopRecorder(Observer):
 
     def run_begin(self, loop: Any) -> None:
         """Record that the loop begins to run, and in which thread."""
+        self.clock = loop.clock
         self.thread = self.recorder.enter_thread()
         self.ring.put(events.RUN_BEGIN, self.thread, 0, 0, None)
 
@@ -191,7 +194,8 @@ class LoopRecorder(Observer):
         call = handle
         task = self.task_of(call.callback)
         if task is None:
-            self.ring.put(events.CALL_BEGIN, self.thread, 0, 0, key_of(call.callback))
+            late_ns = 0 if type(handle) is not TimerHandle else self.clock.now_ns() - handle.when_ns
+            self.ring.put(events.CALL_BEGIN, self.thread, 0, late_ns, key_of(call.callback))
             return
         self.current_task = task
         self.current = self.recorder.number_of(task, self.thread, 0)

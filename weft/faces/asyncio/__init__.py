@@ -5,5 +5,6 @@ and Weft does not have yet raises NotImplementedError with its name.
 """
 
 from weft.faces.asyncio.loop import Loop, new_event_loop, run
+from weft.faces.asyncio.policy import EventLoopPolicy
 
-__all__ = ["Loop", "new_event_loop", "run"]
+__all__ = ["EventLoopPolicy", "Loop", "new_event_loop", "run"]
