@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from weft.core.handle import Handle, TimerHandle
+    from weft.core.handle import Handle
+    from weft.core.timers import TimerHandle
 
 
 class Clock:
@@ -55,21 +56,28 @@ class Poller:
         self.is_edge_triggered = is_edge_triggered
 
     def add(self, fd: int, source: Source, events: int) -> None:
-        """Watch `fd` for `events`. Raises OSError as the system does, ValueError if it is watched already."""
+        """Watch `fd` for `events`. Raises OSError as the system does: FileExistsError if it is watched already."""
         raise NotImplementedError
 
     def modify(self, fd: int, events: int) -> None:
-        """Watch `fd` for `events` from now on; 0 keeps it registered and tells nothing but errors."""
+        """Watch `fd` for `events` from now on; 0 keeps it registered and tells nothing but errors.
+
+        Raises KeyError if it is not watched.
+        """
         raise NotImplementedError
 
     def remove(self, fd: int) -> None:
-        """Stop watching `fd`; no event of it is told from here on. Call it before closing the descriptor."""
+        """Stop watching `fd`; no event of it is told from here on. Raises KeyError if it is not watched.
+
+        Call it before closing the descriptor: its number may be another's right after.
+        """
         raise NotImplementedError
 
     def wait(self, timeout_ns: int) -> int:
-        """Wait until a descriptor is ready, `timeout_ns` passed (-1: no limit) or a signal came.
+        """Wait until a descriptor is ready or `timeout_ns` passed (-1: no limit).
 
-        Returns how many events there are. A wait may be rounded up to the system's resolution, never down.
+        Returns how many events there are. A wait may be rounded up to the system's resolution, never down, and a
+        signal or a limit of the system's may end it early, with no event.
         """
         raise NotImplementedError
 

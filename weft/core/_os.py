@@ -24,6 +24,8 @@ HANGUP = 0x010
 PEER_CLOSED = 0x2000
 EDGE = 0x80000000
 
+LONGEST_WAIT_S = 86400.0
+
 monotonic_ns = time.monotonic_ns
 copy_context = contextvars.copy_context
 
@@ -108,7 +110,7 @@ class EpollSet:
 
     def wait(self, timeout_ns: int) -> int:
         """Wait for events; return how many there are."""
-        timeout_s = None if timeout_ns < 0 else -(-timeout_ns // 1_000_000) / 1000
+        timeout_s = None if timeout_ns < 0 else min(-(-timeout_ns // 1_000_000) / 1000, LONGEST_WAIT_S)
         self.events = self.epoll.poll(timeout_s, 512)
         return len(self.events)
 
@@ -143,21 +145,23 @@ class Ring:
 
     def put(self, kind: int, thread: int, number: int, value: int, key: object) -> None:
         """Add a record, with the time of now."""
+        # The time first: a call is where another thread may come between, and after it there is none.
+        at = self.now()
         slot = self.written & (self.size - 1)
-        self.records[slot] = (self.now(), value, number, kind, thread)
-        self.keys[slot] = key
         self.written += 1
+        self.records[slot] = (at, value, number, kind, thread)
+        self.keys[slot] = key
 
     def snapshot(self) -> tuple[bytes, list[Any], int]:
         """Return (records, keys, lost): packed records, oldest first, times in ns since the ring was made."""
-        count = min(self.written, self.size)
-        start = self.written - count
+        # All three before anything is called: another thread may be recording.
+        records, keys, written = self.records[:], self.keys[:], self.written
+        count = min(written, self.size)
+        start = written - count
         order = [(start + i) & (self.size - 1) for i in range(count)]
         pack = struct.Struct("<QqIBxH").pack
         packed = b"".join(
-            pack(at - self.first_ns, value, number & 0xFFFFFFFF, kind, thread)
-            for at, value, number, kind, thread in map(self.records.__getitem__, order)
+            pack(at - self.first_ns, value, number & 0xFFFFFFFF, kind, thread & 0xFFFF)
+            for at, value, number, kind, thread in map(records.__getitem__, order)
         )
-        return packed, [self.keys[slot] for slot in order], start
-
-
+        return packed, [keys[slot] for slot in order], start

@@ -119,9 +119,10 @@ cdef class Ring:
         return self.clock.now_ns()
 
     cdef int put(self, int kind, int thread, long long number, long long value, object key) except -1:
+        cdef uint64_t at = self.now()   # first: a clock written in Python may let another thread come between
         cdef uint64_t slot = self.written & self.mask
         cdef weft_record *record = &self.records[slot]
-        record.time = self.now()
+        record.time = at
         record.value = value
         record.number = <uint32_t> number
         record.kind = kind

@@ -9,6 +9,7 @@ cdef class EpollPoller(Poller):
     cpdef add(self, int fd, Source source, unsigned int events)
     cpdef modify(self, int fd, unsigned int events)
     cpdef remove(self, int fd)
+    cdef int check_watched(self, int fd) except -1
     cpdef int wait(self, long long timeout_ns) except -1
     @cython.locals(fd=cython.int)
     cpdef Source ready_source(self, int index)

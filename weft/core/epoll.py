@@ -23,15 +23,23 @@ class EpollPoller(Poller):
 
     def modify(self, fd: int, events: int) -> None:
         """Watch `fd` for `events` from now on."""
+        self.check_watched(fd)
         self.epoll.modify(fd, events)
 
     def remove(self, fd: int) -> None:
         """Stop watching `fd`; what the last wait said of it is forgotten."""
-        if fd < 0 or fd >= len(self.owners) or self.owners[fd] is None:
-            raise KeyError(f"descriptor {fd} is not watched")
+        self.check_watched(fd)
         self.owners[fd] = None
         self.epoll.forget(fd)
-        self.epoll.remove(fd)
+        try:
+            self.epoll.remove(fd)
+        except OSError:
+            pass  # its user closed it before: the system has forgotten it already
+
+    def check_watched(self, fd: int) -> None:
+        """Raise KeyError for a descriptor that is not watched."""
+        if fd < 0 or fd >= len(self.owners) or self.owners[fd] is None:
+            raise KeyError(f"descriptor {fd} is not watched")
 
     def wait(self, timeout_ns: int) -> int:
         """Wait for events; return how many came. Resolution: a millisecond, rounded up."""

@@ -15,7 +15,7 @@ from weft.core import _os
 try:
     import cython
 except ImportError:
-    from weft.core import _interpreted as cython  # type: ignore[no-redef]
+    from weft.core import _interpreted as cython
 
 
 @cython.freelist(512)
@@ -25,8 +25,8 @@ class Handle:
 
     __slots__ = ("__weakref__", "arguments", "callback", "context", "is_cancelled")
 
-    callback: Callable[..., object] | None
-    arguments: tuple[Any, ...] | None
+    callback: Any  # None once cancelled, as are the arguments
+    arguments: Any
     context: contextvars.Context
     is_cancelled: bool
 

@@ -17,6 +17,7 @@ cdef class Core:
     cdef int event_index, event_count
     cdef long long connections_made
     cdef public bint is_stopping
+    cdef readonly bint is_over
     cdef bint in_turn
     cdef public Observer observer
 

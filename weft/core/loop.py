@@ -45,6 +45,7 @@ class Core:
         self.event_count = 0
         self.connections_made = 0
         self.is_stopping = False
+        self.is_over = False
         self.in_turn = False
         self.observer: Observer | None = None
         """Who is told what the loop does; None for no one. One slot."""
@@ -55,6 +56,8 @@ class Core:
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> Handle:
         """Call `callback(*args)` in the next turn, after the calls that are ready already."""
+        if self.is_over:
+            raise RuntimeError("Event loop is closed")
         handle = make_handle(callback, args, context)
         self.push(handle)
         return handle
@@ -104,7 +107,8 @@ class Core:
         self.head = 0
 
     def clear(self) -> None:
-        """Forget every call and every timer; none of them will run."""
+        """Forget every call and every timer; none of them will run, and no more are taken."""
+        self.is_over = True
         self.inbox.clear()
         self.ring = [None] * 64
         self.head = 0
@@ -114,6 +118,8 @@ class Core:
 
     def push_timer(self, timer: TimerHandle) -> None:
         """Put a timer among the timers."""
+        if self.is_over:
+            raise RuntimeError("Event loop is closed")
         self.timers.push(timer)
         if self.observer is not None:
             self.observer.timer_made(timer)
@@ -176,12 +182,12 @@ class Core:
             return -1
         soonest = self.timers.heap[0]
         left = soonest.when_ns - self.clock.now_ns()
-        return left if left > 0 else 0
+        return max(0, left)
 
     def dispatch(self) -> None:
         """Hand each event of the last wait to its source."""
         while self.event_index < self.event_count:
-            source = None
+            source: Any = None
             try:
                 while self.event_index < self.event_count:
                     index = self.event_index
@@ -214,7 +220,7 @@ class Core:
     def run_ready(self) -> None:
         """Run the calls that are ready now, and only those."""
         left = self.tail - self.head
-        handle = None
+        handle: Any = None
         while left > 0:
             try:
                 while left > 0:
@@ -237,7 +243,7 @@ class Core:
     def run_observed(self, handle: Handle) -> None:
         """Run one call, and tell the observer of its begin and its end."""
         observer = self.observer
-        if handle.is_cancelled:
+        if handle.is_cancelled or observer is None:
             return
         observer.call_begin(handle)
         try:
@@ -266,13 +272,13 @@ class Core:
 
 
 def to_ns(seconds: float) -> int:
-    """Return `seconds` in nanoseconds; what lies beyond any clock's reach becomes FOREVER_NS.
+    """Return `seconds` in nanoseconds; what lies beyond any clock's reach becomes FOREVER_NS, or less than nothing.
 
     Raises ValueError for NaN.
     """
     ns = seconds * 1e9
     if ns < FOREVER_NS:
-        return int(ns + 0.5) if ns > 0 else int(ns)
+        return int(ns + 0.5) if ns > 0 else int(max(ns, -FOREVER_NS))
     if ns != ns:
         raise ValueError("a moment or a delay must be a number of seconds, not NaN")
     return FOREVER_NS

@@ -26,6 +26,10 @@ def default_poller() -> Poller:
     return SelectPoller()
 
 
+LONGEST_WAIT_S = 86400.0
+"""The system's own limits differ; a loop that is woken once a day turns once more and waits on."""
+
+
 class TablePoller(Poller):
     """What kqueue and select share: who owns which descriptor, and the events of the last wait."""
 
@@ -69,7 +73,7 @@ class TablePoller(Poller):
 
     def wait(self, timeout_ns: int) -> int:
         """Wait for events; return how many came."""
-        self.events = list(self.collect(None if timeout_ns < 0 else timeout_ns / 1e9))
+        self.events = list(self.collect(None if timeout_ns < 0 else min(timeout_ns / 1e9, LONGEST_WAIT_S)))
         return len(self.events)
 
     def collect(self, timeout_s: float | None) -> Iterable[tuple[int, int]]:
@@ -96,6 +100,11 @@ class SelectPoller(TablePoller):
 
     def __init__(self) -> None:
         super().__init__(False)
+
+    def add(self, fd: int, source: Source, events: int) -> None:
+        """Watch `fd` for `events`. Raises OSError if it is closed, ValueError where it is beyond FD_SETSIZE."""
+        select.select((fd,), (), (), 0)
+        super().add(fd, source, events)
 
     def collect(self, timeout_s: float | None) -> Iterable[tuple[int, int]]:
         """Wait, and return the events as (fd, mask)."""

@@ -36,8 +36,8 @@ class Waker(Source):
         self.is_awake = True
         try:
             self.outer.send(b"\0")
-        except BlockingIOError:
-            pass  # the pair is full of bytes that wake as well
+        except OSError:
+            pass  # the pair is full of bytes that wake as well; or the loop was closed this very moment
 
     def wakeup_fd(self) -> int:
         """Return the descriptor that signals are to be written to."""

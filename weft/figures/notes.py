@@ -51,5 +51,5 @@ def _of_panel(panel: Panel, cuts: Iterable[str], *, several: bool) -> list[str]:
         made.append(f"{whose}the start is missing: {wording.count(timeline.lost, 'record')} did not fit.")
     if timeline.resolution_ns:
         within = wording.duration(timeline.resolution_ns)
-        made.append(f"{whose}whether a thread ran or waited is known to within {within}.")
+        made.append(f"Whether a thread ran or waited while it was held is known to within {within}.")
     return made + [wording.clean_long(note) for note in itertools.islice(timeline.notes, MOST_NOTES)]

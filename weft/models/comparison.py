@@ -110,9 +110,7 @@ def recorded_runner(recorder: Recorder) -> asyncio.Runner:
     return asyncio.Runner(loop_factory=make_loop)
 
 
-def run_on_loop(
-    loop: asyncio.AbstractEventLoop, tasks: Sequence[tuple[int, NamedTask]], outcomes: Outcomes
-) -> None:
+def run_on_loop(loop: asyncio.AbstractEventLoop, tasks: Sequence[tuple[int, NamedTask]], outcomes: Outcomes) -> None:
     """Run tasks together on a loop until the last one has ended."""
     left = len(tasks)
 
@@ -143,11 +141,12 @@ def coroutine_of(task: NamedTask) -> Coroutine[Any, Any, Any]:
         return task.function()
 
     if task.is_coroutine_function:
-        coroutine: Coroutine[Any, Any, Any] = task.function()
-        return coroutine
-    coroutine = call()
-    coroutine.__qualname__ = getattr(task.function, "__qualname__", task.name)
-    return coroutine
+        coroutine: Any = task.function()
+    else:
+        coroutine = call()
+        coroutine.__qualname__ = getattr(task.function, "__qualname__", task.name)
+    made: Coroutine[Any, Any, Any] = coroutine
+    return made
 
 
 @dataclass(frozen=True)
@@ -213,7 +212,8 @@ def run_model(name: str, tasks: Sequence[NamedTask], capacity: int) -> Run:
     outcomes = Outcomes.of(len(tasks))
     cpu_before, wall_before = time.process_time(), time.monotonic()
     model.run(tasks, recorder, outcomes)
-    wall_s, cpu_s = time.monotonic() - wall_before, time.process_time() - cpu_before
+    wall_s = time.monotonic() - wall_before
+    cpu_s = time.process_time() - cpu_before - recorder.sampling_s()
     return Run(
         model=name,
         title=model.title,

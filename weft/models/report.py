@@ -1,4 +1,4 @@
-"""What a comparison found: for each model, what every task returned or raised, how long it took, and its recording."""
+"""What a comparison found: for each model, what every task came to, how long it took, and its recording."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Run:
     wall_s: float
     """From the start of the first task to the end of the last, in seconds."""
     cpu_s: float
-    """CPU time that the whole process used meanwhile, in seconds."""
+    """CPU time that the whole process used meanwhile, in seconds, less what sampling for the recording took."""
     threads: int
     """How many threads ran tasks."""
     recording: Recording

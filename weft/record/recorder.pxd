@@ -15,6 +15,7 @@ cdef class Recorder:
     cdef dict tasks, names
     cdef object lock
     cdef readonly long long tasks_made
+    cdef list loops
     cpdef put_cpu(self, int thread, long long interval_us, long long used_ns)
     @cython.locals(entry=tuple, number=cython.longlong)
     cdef long long number_of(self, task, int thread, long long parent) except -1
@@ -23,14 +24,16 @@ cdef class Recorder:
     cdef tuple names_of(self, task)
 
 cdef class LoopRecorder(Observer):
+    cdef object __weakref__
     cdef Recorder recorder
     cdef Ring ring
+    cdef bint is_running
     cdef Clock clock
-    cdef int thread
+    cdef readonly int thread
     cdef object step_type
     cdef long long current
     cdef object current_task
-    cdef dict labels
+    cdef readonly dict labels
     cpdef wait_begin(self, long long timeout_ns)
     cpdef wait_end(self, int count)
     @cython.locals(call=Handle, number=cython.longlong)

@@ -10,7 +10,9 @@ One recorder serves any number of loops and threads: they share the ring, and ea
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -45,40 +47,61 @@ class Recorder:
 
         With `waits`, a waiting task's record says which coroutine it waits in. Every `sample_interval_s` seconds a
         thread of the recorder's asks each recorded thread's CPU clock whether it computed, which tells blocking from
-        running; None: do not. With a `clock`, times are taken from it instead of from the system's counters.
+        running; None: do not, and so it is where the system has no such clocks (macOS). With a `clock`, times are
+        taken from it instead of from the system's counters.
         """
         if capacity < 1:
             raise ValueError(f"a recorder needs room for at least one record, not {capacity}")
         self.ring = _os.Ring(capacity, clock)
         self.names_waits = waits
-        self.sampler = None if sample_interval_s is None else Sampler(self, sample_interval_s)
+        sampler = None if sample_interval_s is None else Sampler(self, sample_interval_s)
+        self.sampler = sampler if hasattr(time, "pthread_getcpuclockid") else None
         self.threads: dict[tuple[int, str], int] = {}
         self.lock = threading.Lock()
         self.tasks: dict[int, tuple[int, Any]] = {}
         self.tasks_made = 0
         self.names: dict[int, tuple[str, str]] = {}
+        self.loops: list[weakref.ref[LoopRecorder]] = []
 
     def attach(self, loop: Any) -> None:
-        """Record what `loop` does from now on."""
-        loop.observer = LoopRecorder(self)
+        """Record what `loop` does from now on. While it runs, call this in its thread, and `detach` too."""
+        observer = LoopRecorder(self)
+        self.loops = [reference for reference in self.loops if reference() is not None]
+        self.loops.append(weakref.ref(observer))
+        loop.observer = observer
+        if loop.is_running():
+            observer.run_begin(loop)
 
     def detach(self, loop: Any) -> None:
         """Record no more of what `loop` does."""
+        observer = loop.observer
         loop.observer = None
+        if isinstance(observer, LoopRecorder):
+            observer.run_end(loop)
 
     def take(self) -> Recording:
         """Return what was recorded so far, with its names. The recorder goes on."""
         packed, keys, lost = self.ring.snapshot()
-        names = {number: list(pair) for number, pair in self.names.items()}
-        for number, reference in self.tasks.values():
+        # Lists, made at one stroke: other threads may be recording.
+        names = {number: list(pair) for number, pair in list(self.names.items())}
+        for number, reference in list(self.tasks.values()):
             task = reference()
             if task is not None:
                 names[number] = list(self.names_of(task))
-        return Recording.resolve(packed, keys, lost, [name for _, name in self.threads], names, self.resolution_ns())
+        loops = [loop for loop in [reference() for reference in list(self.loops)] if loop is not None]
+        connections = [
+            (loop.thread, number, label) for loop in loops for number, label in list(loop.labels.items())
+        ]
+        threads = [name for _, name in list(self.threads)]
+        return Recording.resolve(packed, keys, lost, threads, names, self.resolution_ns(), connections)
 
     def resolution_ns(self) -> int:
         """Return within how many ns running is told from blocking; 0 if it is not."""
         return 0 if self.sampler is None else int(self.sampler.interval_s * 1e9)
+
+    def sampling_s(self) -> float:
+        """Return the CPU time that sampling has taken so far, in seconds."""
+        return 0.0 if self.sampler is None else self.sampler.own_s
 
     # -- threads
 
@@ -155,6 +178,7 @@ class LoopRecorder(Observer):
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.ring = self.recorder.ring
+        self.is_running = False
         self.clock: Any = None
         self.thread = 0
         self.step_type: Any = None
@@ -166,10 +190,14 @@ class LoopRecorder(Observer):
         """Record that the loop begins to run, and in which thread."""
         self.clock = loop.clock
         self.thread = self.recorder.enter_thread()
+        self.is_running = True
         self.ring.put(events.RUN_BEGIN, self.thread, 0, 0, None)
 
     def run_end(self, loop: Any) -> None:
-        """Record that the loop stops running."""
+        """Record that the loop stops running, unless it was detached already."""
+        if not self.is_running:
+            return
+        self.is_running = False
         self.ring.put(events.RUN_END, self.thread, 0, 0, None)
         self.recorder.leave_thread(self.thread)
 
@@ -215,13 +243,18 @@ class LoopRecorder(Observer):
             self.recorder.finish(task, number, self.thread)
             return
         waiter = task._fut_waiter
-        if waiter is not None:
+        if waiter is not None and self.is_running:  # not if this step has detached the recorder
             other = self.recorder.number_of(waiter, self.thread, 0) if isinstance(waiter, asyncio.Task) else 0
             place = wait_of(task) if self.recorder.names_waits else None
             self.ring.put(events.TASK_WAITING, self.thread, number, other, place)
 
     def task_made(self, task: Any) -> None:
-        """Record a new task, unless its first step was seen already; an eager one may be over by now."""
+        """Record a new task, unless its first step was seen already; an eager one may be over by now.
+
+        What a task factory returns may be any other future: that is no task.
+        """
+        if not isinstance(task, asyncio.Task):
+            return
         number = self.recorder.number_of(task, self.thread, self.current)
         if task.done():
             self.recorder.finish(task, number, self.thread)
@@ -301,10 +334,19 @@ class Job:
             self.recorder.ring.put(events.JOB_END, thread, 0, self.task, None)
             self.recorder.leave_thread(thread)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process as the function alone: what it does there is not recorded."""
+        return unrecorded, (self.call,)
+
+
+def unrecorded(call: Callable[[], Any]) -> Callable[[], Any]:
+    """Return `call`: what a job is in another process."""
+    return call
+
 
 def key_of(callback: Any) -> Any:
     """Return what names a callback without keeping it alive: its code, its qualified name, or its type."""
-    while hasattr(callback, "func"):  # functools.partial, and what behaves like it
+    while isinstance(callback, functools.partial):
         callback = callback.func
     if isinstance(callback, BuiltinFunctionType):
         return callback.__qualname__
@@ -322,7 +364,7 @@ def code_of(coro: Any) -> Any:
 
 def wait_of(task: Any) -> tuple[Any, ...]:
     """Return the code of each coroutine that a waiting task is in, from its own inwards."""
-    codes = []
+    codes: list[Any] = []
     coro = task.get_coro()
     while coro is not None and len(codes) < DEEPEST_WAIT:
         code = getattr(coro, "cr_code", None) or getattr(coro, "gi_code", None)

@@ -12,6 +12,7 @@ import os
 import platform
 import struct
 import sys
+import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -56,16 +57,18 @@ class Recording:
         threads: list[str],
         tasks: dict[int, list[str]],
         resolution_ns: int,
+        connections: Sequence[tuple[int, int, str]] = (),
     ) -> Recording:
         """Return a recording of a ring's snapshot; each distinct key becomes a name once."""
-        indexes: dict[Any, int] = {None: 0}
-        names = [""]
+        # Keys are told apart by identity: code objects of different functions can be equal.
+        indexes: dict[Any, int] = {id(None): 0}
+        names = {"": 0}
         name_indexes = array.array("I")
         for key in keys:
-            index = indexes.get(key)
+            identity = tuple(map(id, key)) if type(key) is tuple else id(key)
+            index = indexes.get(identity)
             if index is None:
-                index = indexes[key] = len(names)
-                names.append(name_of(key))
+                index = indexes[identity] = names.setdefault(name_of(key), len(names))
             name_indexes.append(index)
         header = {
             "python": platform.python_version(),
@@ -73,7 +76,8 @@ class Recording:
             "resolution_ns": resolution_ns,
             "threads": threads,
             "tasks": {str(number): pair for number, pair in tasks.items()},
-            "names": names,
+            "connections": [list(connection) for connection in connections],
+            "names": list(names),
         }
         return cls(header, packed, name_indexes)
 
@@ -101,7 +105,10 @@ class Recording:
 
     def timeline(self) -> Timeline:
         """Return the recording read as intervals, for figures."""
-        return reading.read(self, self.threads, self.header["tasks"], self.lost, self.header["resolution_ns"])
+        header = self.header
+        tasks = {int(number): (name, kind) for number, (name, kind) in header["tasks"].items()}
+        connections = {(thread, number): label for thread, number, label in header["connections"]}
+        return reading.read(self, self.threads, tasks, connections, self.lost, header["resolution_ns"])
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the recording to a file, whole or not at all. Raises OSError."""
@@ -112,7 +119,7 @@ class Recording:
         body = header + self.packed + indexes.tobytes()
         preamble = PREAMBLE.pack(MAGIC, VERSION, len(header), len(self))
         target = Path(path)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+        partial = target.parent / f".weft-{os.getpid()}-{threading.get_ident()}.part"
         try:
             partial.write_bytes(preamble + body + struct.pack("<I", zlib.crc32(body)))
             partial.replace(target)
@@ -123,30 +130,95 @@ class Recording:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Recording:
         """Return the recording in a file. Raises OSError, and RecordingError for what is no whole recording."""
-        data = Path(path).read_bytes()
-        if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
-            raise RecordingError(f"{path} is not a recording of Weft's: it does not begin with {MAGIC!r}")
-        if len(data) < PREAMBLE.size:
-            raise RecordingError(f"{path} is cut short: {len(data)} bytes, not even a whole preamble; record it again")
-        _, version, header_size, count = PREAMBLE.unpack_from(data)
-        if version != VERSION:
-            raise RecordingError(
-                f"{path} is of version {version} of the format, and this Weft reads version {VERSION}; "
-                "draw it with the Weft that recorded it, or record it again"
-            )
-        expected = PREAMBLE.size + header_size + count * (RECORD.size + 4) + 4
-        if len(data) != expected:
-            what = "cut short" if len(data) < expected else "damaged"
-            raise RecordingError(f"{path} is {what}: {len(data)} bytes instead of {expected}; record it again")
-        body = memoryview(data)[PREAMBLE.size : -4]
+        with open(path, "rb") as file:
+            found = os.fstat(file.fileno()).st_size
+            preamble = file.read(PREAMBLE.size)
+            if preamble[: len(MAGIC)] != MAGIC[: len(preamble)] or not preamble:
+                raise RecordingError(
+                    f"{path} is not a recording of Weft's: it does not begin with {MAGIC!r}; "
+                    "give a file that Recording.save wrote"
+                )
+            if len(preamble) < PREAMBLE.size:
+                raise RecordingError(f"{path} is cut short: {found} bytes, less than a preamble; record it again")
+            _, version, header_size, count = PREAMBLE.unpack(preamble)
+            if version != VERSION:
+                raise RecordingError(
+                    f"{path} is of version {version} of the format, and this Weft reads version {VERSION}; "
+                    "draw it with the Weft that recorded it, or record it again"
+                )
+            expected = PREAMBLE.size + header_size + count * (RECORD.size + 4) + 4
+            # Compared before anything is read: what a damaged preamble asks for may not fit the memory.
+            data = file.read(expected - PREAMBLE.size) if found == expected else b""
+        if found != expected or len(data) != expected - PREAMBLE.size:
+            what = "cut short" if found < expected else "damaged"
+            raise RecordingError(f"{path} is {what}: {found} bytes instead of {expected}; record it again")
+        body = memoryview(data)[:-4]
         if zlib.crc32(body) != struct.unpack("<I", data[-4:])[0]:
             raise RecordingError(f"{path} is damaged: its check sum does not match; record it again")
-        header = json.loads(bytes(body[:header_size]))
         packed = bytes(body[header_size : header_size + count * RECORD.size])
         indexes = array.array("I", bytes(body[header_size + count * RECORD.size :]))
         if sys.byteorder == "big":
             indexes.byteswap()
+        try:
+            header = checked_header(json.loads(bytes(body[:header_size])), max(indexes, default=0))
+        except (ValueError, RecursionError) as error:
+            raise RecordingError(f"{path} is damaged: its header is wrong ({error}); record it again") from error
         return cls(header, packed, indexes)
+
+
+def checked_header(header: Any, highest_name: int) -> dict[str, Any]:
+    """Return a file's header. Raises ValueError, with what is wrong, if it is not as the format says."""
+    if not isinstance(header, dict):
+        raise ValueError("it is no JSON object")
+    for key, is_right in HEADER.items():
+        if key not in header:
+            raise ValueError(f"it lacks {key!r}")
+        if not is_right(header[key]):
+            raise ValueError(f"its {key!r} is not what the format says")
+    if highest_name >= len(header["names"]):
+        raise ValueError(f"a record has name {highest_name}, and there are {len(header['names'])}")
+    return header
+
+
+def is_count(value: Any) -> bool:
+    """Return whether a value is a whole number, not negative, of 64 bits at most."""
+    return type(value) is int and 0 <= value < 1 << 64
+
+
+def is_texts(value: Any) -> bool:
+    """Return whether a value is a list of strings."""
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
+def is_tasks(value: Any) -> bool:
+    """Return whether a value is an object of [name, what it runs] by task numbers in digits."""
+    return isinstance(value, dict) and all(
+        key.isdecimal() and len(key) <= 20 and is_texts(pair) and len(pair) == 2 for key, pair in value.items()
+    )
+
+
+def is_connections(value: Any) -> bool:
+    """Return whether a value is a list of [thread, number, name]."""
+    return isinstance(value, list) and all(
+        isinstance(entry, list)
+        and len(entry) == 3
+        and is_count(entry[0])
+        and is_count(entry[1])
+        and isinstance(entry[2], str)
+        for entry in value
+    )
+
+
+HEADER = {
+    "python": lambda value: isinstance(value, str),
+    "lost": is_count,
+    "resolution_ns": is_count,
+    "threads": is_texts,
+    "tasks": is_tasks,
+    "connections": is_connections,
+    "names": is_texts,
+}
+"""What a header must have, each key with its test; whatever else it has is kept and not looked at."""
 
 
 def name_of(key: Any) -> str:

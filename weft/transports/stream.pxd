@@ -23,16 +23,17 @@ cdef class Stream(Source):
     cdef bint is_reading_paused, is_listed, is_blocked, is_protocol_paused
 
     cdef int change(self, int event) except -1
-    cdef int set_interest(self, unsigned int interest) except -1
+    @cython.locals(interest=cython.uint)
+    cdef int watch(self) except -1
     cpdef ready(self, unsigned int events)
-    @cython.locals(left=cython.int, ended=cython.uint, size=Py_ssize_t, count=Py_ssize_t)
+    @cython.locals(left=cython.int, filled=cython.int, ended=cython.uint, size=Py_ssize_t, count=Py_ssize_t)
     cdef read(self, unsigned int events)
     cdef int read_again(self, unsigned int events) except -1
     cdef int note_size(self, Py_ssize_t count) except -1
     @cython.locals(observer=Observer)
-    cdef receive_observed(self, object data, Py_ssize_t count)
-    @cython.locals(observer=Observer, count=Py_ssize_t, size=Py_ssize_t)
-    cdef bint read_into_buffer(self) except -1
+    cdef receive_observed(self, callback, argument, Py_ssize_t count)
+    @cython.locals(count=Py_ssize_t, size=Py_ssize_t)
+    cdef int read_into_buffer(self) except -2
     cdef peer_ended(self)
     @cython.locals(size=Py_ssize_t)
     cpdef write(self, data)
@@ -43,9 +44,7 @@ cdef class Stream(Source):
     cdef int drop(self, Py_ssize_t sent) except -1
     cdef int wait_writable(self) except -1
     cdef all_sent(self)
-    cdef int pause_protocol(self) except -1
-    cdef int resume_protocol(self) except -1
-    cdef int tell(self, str method) except -1
+    cdef hold_protocol(self, bint is_held)
     cdef shut_down(self)
     cpdef close(self)
     cpdef abort(self)

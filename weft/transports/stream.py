@@ -62,7 +62,7 @@ class Stream(Source):
         self.interest = 0
         # To be sent: `first`, then `others`; `pending` bytes in all.
         self.first: Any = None
-        self.others: deque[Any] | None = None
+        self.others: Any = None  # a deque, once there are any
         self.pending = 0
         self.is_listed = False  # on the loop's list of what to flush when the callback returns
         self.is_blocked = False  # the system takes no more for now
@@ -70,29 +70,33 @@ class Stream(Source):
         self.high = HIGH_WATER
         self.low = HIGH_WATER // 4
         self.dropped_writes = 0
+        self.data_received: Any = None
         self.set_protocol(protocol)
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
         # A real base would give a layout conflict in the compiled build.
         return asyncio.Transport
 
     def __repr__(self) -> str:
-        name, _ = lifecycle.STATES[self.state]
-        return f"<weft.Stream number={self.number} fd={self.fd} {name} pending={self.pending}>"
+        return f"<weft.Stream number={self.number} fd={self.fd} {lifecycle.STATES[self.state][0]} pending={self.pending}>"
 
     # -- beginning
 
     def start(self) -> None:
-        """Tell the protocol that it is connected, and begin to read."""
+        """Tell the protocol that it is connected, and begin to read. If the poller refuses, the channel is closed."""
+        self.interest = _os.READ | _os.PEER_CLOSED | _os.EDGE
+        try:
+            self.loop.poller.add(self.fd, self, self.interest)
+        except BaseException:
+            self.channel.close()
+            raise
         self.change(lifecycle.CONNECTED)
         observer = self.loop.observer
         if observer is not None:
             observer.channel_opened(self.number, self.protocol, self.channel.name("peername"))
         if self.listener is not None:
             self.listener.attach(self)
-        self.interest = _os.READ | _os.PEER_CLOSED | _os.EDGE
-        self.loop.poller.add(self.fd, self, self.interest)
         try:
             _os.call_one(self.context, self.protocol.connection_made, self)
         except (SystemExit, KeyboardInterrupt):
@@ -104,8 +108,13 @@ class Stream(Source):
         """Go to the next state of the table."""
         self.state = lifecycle.TRANSITIONS[self.state, event]
 
-    def set_interest(self, interest: int) -> None:
-        """Tell the poller what to watch for."""
+    def watch(self) -> None:
+        """Tell the poller what to watch for. An edge that nobody needs is told once, so it is left as it is."""
+        interest = self.interest
+        if not self.loop.poller.is_edge_triggered:
+            interest = (_os.READ if self.is_reading() else 0) | (_os.WRITE if self.is_blocked else 0)
+        elif self.is_blocked:
+            interest |= _os.WRITE
         if interest != self.interest:
             self.interest = interest
             self.loop.poller.modify(self.fd, interest)
@@ -123,17 +132,16 @@ class Stream(Source):
         """Read until less came than was asked for, and give each piece to the protocol."""
         left = READS_AN_EVENT
         ended = events & (_os.ERROR | _os.HANGUP | _os.PEER_CLOSED)
-        while not self.is_reading_paused and (
-            self.state == lifecycle.OPEN or self.state == lifecycle.WRITE_CLOSED
-        ):
+        while not self.is_reading_paused and (self.state == lifecycle.OPEN or self.state == lifecycle.WRITE_CLOSED):
             if left == 0:
                 self.read_again(events)
                 return
             left -= 1
             if self.data_received is None:
-                if self.read_into_buffer():
-                    continue
-                return
+                filled = self.read_into_buffer()
+                if filled < 0 or (filled == 0 and not ended):
+                    return
+                continue
             size = self.read_size
             try:
                 data = self.channel.recv(size)
@@ -154,13 +162,13 @@ class Stream(Source):
             if self.loop.observer is None:
                 _os.call_one(self.context, self.data_received, data)
             else:
-                self.receive_observed(data, count)
+                self.receive_observed(self.data_received, data, count)
             if count < size and not ended:
                 return
 
     def read_again(self, events: int) -> None:
         """Go on reading in the next turn: an edge is told of only once."""
-        self.loop.push(make_handle(self.ready_again, (events,), self.context))
+        self.loop.push(make_handle(self.ready_again, (events,), None))
 
     def ready_again(self, events: int) -> None:
         """Act on readiness that was told of earlier."""
@@ -178,72 +186,65 @@ class Stream(Source):
             self.small_reads = 0
             self.read_size = max(self.read_size >> 1, LEAST_READ)
 
-    def receive_observed(self, data: bytes, count: int) -> None:
-        """Give bytes to the protocol, and tell the observer of the begin and the end."""
-        observer = self.loop.observer
+    def receive_observed(self, callback: Any, argument: Any, count: int) -> None:
+        """Give what came to the protocol, and tell the observer of the begin and the end."""
+        observer: Any = self.loop.observer
         observer.data_begin(self.number, count)
         try:
-            _os.call_one(self.context, self.data_received, data)
+            _os.call_one(self.context, callback, argument)
         finally:
             observer.data_end(self.number)
 
-    def read_into_buffer(self) -> bool:
-        """Read into the protocol's own buffer (asyncio.BufferedProtocol); return whether that filled it."""
+    def read_into_buffer(self) -> int:
+        """Read into the protocol's own buffer (asyncio.BufferedProtocol).
+
+        Return 1 if that filled it, 0 if less came, -1 if nothing did or the stream is at its end.
+        """
         buffer = self.context.run(self.protocol.get_buffer, -1)
-        size = len(buffer)
+        size = len(buffer)  # in items: never more than its bytes
         if size == 0:
             raise RuntimeError("get_buffer() returned an empty buffer")
         try:
             count = self.channel.recv_into(buffer)
         except OSError as error:
             self.lose(error)
-            return False
-        if count < 0:
-            return False
+            return -1
         if count == 0:
             self.peer_ended()
-            return False
-        observer = self.loop.observer
-        if observer is not None:
-            observer.data_begin(self.number, count)
-        try:
+        if count <= 0:
+            return -1
+        if self.loop.observer is None:
             _os.call_one(self.context, self.protocol.buffer_updated, count)
-        finally:
-            if observer is not None:
-                observer.data_end(self.number)
-        return count == size
+        else:
+            self.receive_observed(self.protocol.buffer_updated, count, count)
+        return 1 if count >= size else 0
 
     def peer_ended(self) -> None:
         """The peer sends no more: the protocol says whether the stream goes on half open."""
         if self.context.run(self.protocol.eof_received):
             if self.state == lifecycle.OPEN or self.state == lifecycle.WRITE_CLOSED:
                 self.change(lifecycle.PEER_ENDED)
+                self.watch()
         else:
             self.close()
 
     def pause_reading(self) -> None:
         """Read nothing more until `resume_reading`; pausing twice does nothing."""
-        if self.is_reading_paused or self.state >= lifecycle.CLOSING:
-            return
-        self.is_reading_paused = True
-        if not self.loop.poller.is_edge_triggered:
-            self.set_interest(self.interest & ~_os.READ)
+        if self.state < lifecycle.CLOSING:
+            self.is_reading_paused = True
+            self.watch()
 
     def resume_reading(self) -> None:
         """Read again; what came meanwhile is read soon."""
-        if not self.is_reading_paused or self.state >= lifecycle.CLOSING:
-            return
-        self.is_reading_paused = False
-        if self.loop.poller.is_edge_triggered:
-            self.read_again(_os.READ | _os.PEER_CLOSED)
-        else:
-            self.set_interest(self.interest | _os.READ)
+        if self.is_reading_paused and self.state < lifecycle.CLOSING:
+            self.is_reading_paused = False
+            self.watch()
+            if self.loop.poller.is_edge_triggered:
+                self.read_again(_os.READ | _os.PEER_CLOSED)
 
     def is_reading(self) -> bool:
         """Return whether bytes that come are given to the protocol."""
-        return not self.is_reading_paused and (
-            self.state == lifecycle.OPEN or self.state == lifecycle.WRITE_CLOSED
-        )
+        return not self.is_reading_paused and (self.state == lifecycle.OPEN or self.state == lifecycle.WRITE_CLOSED)
 
     # -- writing
 
@@ -269,7 +270,7 @@ class Stream(Source):
         self.pending += size
         if self.is_blocked:
             if self.pending > self.high:
-                self.pause_protocol()
+                self.hold_protocol(True)
         elif self.pending >= HIGH_WATER:
             self.send_pending()
         elif not self.is_listed:
@@ -340,39 +341,29 @@ class Stream(Source):
         """Ask to be told when the system takes more, and hold the protocol to the watermarks."""
         if not self.is_blocked:
             self.is_blocked = True
-            self.set_interest(self.interest | _os.WRITE)
+            self.watch()
         if self.pending > self.high:
-            self.pause_protocol()
+            self.hold_protocol(True)
         elif self.pending <= self.low:
-            self.resume_protocol()
+            self.hold_protocol(False)
 
     def all_sent(self) -> None:
         """Everything accepted has left: let the protocol go on, and end what was waiting to end."""
-        if self.is_blocked:
-            self.is_blocked = False
-            if not self.loop.poller.is_edge_triggered:
-                self.set_interest(self.interest & ~_os.WRITE)
+        self.is_blocked = False
+        self.watch()
         if self.state == lifecycle.CLOSING:
             self.end(lifecycle.FLUSHED, None)
             return
         if self.state == lifecycle.WRITE_CLOSED or self.state == lifecycle.BOTH_CLOSED:
             self.shut_down()
-        self.resume_protocol()
+        self.hold_protocol(False)
 
-    def pause_protocol(self) -> None:
-        """Ask the protocol to write no more for now."""
-        if not self.is_protocol_paused:
-            self.is_protocol_paused = True
-            self.tell("pause_writing")
-
-    def resume_protocol(self) -> None:
-        """Let the protocol write again."""
-        if self.is_protocol_paused:
-            self.is_protocol_paused = False
-            self.tell("resume_writing")
-
-    def tell(self, method: str) -> None:
-        """Call a method of the protocol's that takes nothing; report what it raises, and go on."""
+    def hold_protocol(self, is_held: bool) -> None:
+        """Ask the protocol to write no more for now, or let it write again. What it raises is reported."""
+        if self.is_protocol_paused == is_held:
+            return
+        self.is_protocol_paused = is_held
+        method = "pause_writing" if is_held else "resume_writing"
         try:
             getattr(self.protocol, method)()
         except (SystemExit, KeyboardInterrupt):
@@ -391,7 +382,7 @@ class Stream(Source):
         self.high = high
         self.low = low
         if self.pending > high and self.is_blocked:
-            self.pause_protocol()
+            self.hold_protocol(True)
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
         """Return the watermarks (low, high), in bytes."""
@@ -428,23 +419,20 @@ class Stream(Source):
 
     def close(self) -> None:
         """End in good order: what was accepted is sent first. Closing twice does nothing."""
-        if self.state >= lifecycle.CLOSING:
-            return
         if self.state == lifecycle.CONNECTING:
-            self.end(lifecycle.LOST, None)
-            return
-        self.change(lifecycle.CLOSE_ASKED)
-        if self.pending == 0:
-            self.end(lifecycle.FLUSHED, None)
-        elif not self.loop.poller.is_edge_triggered:
-            self.set_interest(self.interest & ~_os.READ)
+            self.lose(None)
+        elif self.state < lifecycle.CLOSING:
+            self.change(lifecycle.CLOSE_ASKED)
+            if self.pending == 0:
+                self.end(lifecycle.FLUSHED, None)
+            else:
+                self.watch()
 
     def abort(self) -> None:
         """End at once; what was not sent is dropped."""
-        if self.state != lifecycle.CLOSED:
-            self.end(lifecycle.LOST, None)
+        self.lose(None)
 
-    def lose(self, error: BaseException) -> None:
+    def lose(self, error: BaseException | None) -> None:
         """End at once because of an error of the connection; the protocol is told of it."""
         if self.state != lifecycle.CLOSED:
             self.end(lifecycle.LOST, error)
@@ -458,6 +446,9 @@ class Stream(Source):
         """Reach CLOSED, and have the protocol told in the next turn."""
         was_started = self.state != lifecycle.CONNECTING
         self.change(event)
+        if self.loop.is_over:
+            self.channel.close()  # no turn will come in which the protocol could be told
+            return
         self.first = None
         self.others = None
         self.pending = 0

@@ -69,9 +69,10 @@ class Server(asyncio.AbstractServer):
             return
         self._listeners = []
         while self._waiting:
-            sock = self._waiting.pop(0)
+            sock = self._waiting[0]  # stays there, for `close` to find, if listening fails
             sock.listen(self._backlog)
             self._listeners.append(Listener(self._loop, SocketAcceptor(sock), self._factory, self))
+            del self._waiting[0]
 
     async def serve_forever(self) -> None:
         """Accept connections until cancelled; the server is closed then."""
@@ -204,7 +205,11 @@ class Connections(Core):
             sock.close()
             raise
         stream.start()
-        await asyncio.sleep(0)
+        try:
+            await asyncio.sleep(0)
+        except BaseException:
+            stream.close()  # cancelled: nobody will get hold of it
+            raise
         return stream, protocol
 
     async def _connect_first(self, infos: list[Any], sources: list[Any] | None, all_errors: bool) -> socket.socket:

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from weft.core import _os
@@ -71,7 +72,10 @@ class Descriptors(Core):
         if watch is None:
             watch = Watch(self, fd)
             setattr(watch, side, handle)
-            self.poller.add(fd, watch, watch.interest())
+            try:
+                self.poller.add(fd, watch, watch.interest())
+            except FileExistsError:
+                raise RuntimeError(f"File descriptor {fd} is used by a transport; use its methods") from None
             self._watches[fd] = watch
             return handle
         old = getattr(watch, side)
@@ -118,7 +122,7 @@ class Descriptors(Core):
         """Send all of `data` to a non-blocking socket."""
         left = memoryview(data).cast("B")
         while len(left):
-            sent = await self._when(self.add_writer, self.remove_writer, sock, lambda: sock.send(left))
+            sent = await self._when(self.add_writer, self.remove_writer, sock, partial(sock.send, left))
             left = left[sent:]
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
@@ -128,7 +132,8 @@ class Descriptors(Core):
             infos = await self._resolve(  # type: ignore[attr-defined]
                 *address[:2], family=sock.family, type=sock.type, proto=sock.proto
             )
-            address = infos[0][4]
+            found = infos[0][4]
+            address = found if len(address) == 2 else (*found[:2], *address[2:])  # IPv6: flow and scope are kept
         await self._connect(sock, address)
 
     async def _connect(self, sock: socket.socket, address: Any) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import contextvars
 import functools
+import logging
 import socket
 import sys
 import threading
@@ -26,9 +27,10 @@ from weft.faces.asyncio.unfinished import Unfinished
 from weft.ports import Clock, Poller
 
 T = TypeVar("T")
+logger = logging.getLogger("weft")
 
 
-class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.AbstractEventLoop):
+class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.AbstractEventLoop):  # type: ignore[misc]
     """An event loop for any asyncio program. `weft.new_event_loop()` makes one with the platform's best poller."""
 
     def __init__(self, poller: Poller | None = None, clock: Clock | None = None) -> None:
@@ -37,7 +39,6 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
         Signals.__init__(self)
         self._waker = Waker(self, self._signal_came)
         self._thread_id = 0
-        self._is_closed = False
         self._is_debugging = sys.flags.dev_mode
         self._exception_handler: Callable[[Loop, dict[str, Any]], object] | None = None
         self._task_factory: Any = None
@@ -48,10 +49,10 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
         self.slow_callback_duration = 0.1
 
     def __repr__(self) -> str:
-        return f"<weft.Loop running={self.is_running()} closed={self._is_closed} debug={self._is_debugging}>"
+        return f"<weft.Loop running={self.is_running()} closed={self.is_over} debug={self._is_debugging}>"
 
     def __del__(self) -> None:
-        if not getattr(self, "_is_closed", True):
+        if hasattr(self, "_waker") and not self.is_over:
             warnings.warn(f"unclosed event loop {self!r}", ResourceWarning, stacklevel=1, source=self)
             if not self.is_running():
                 self.close()
@@ -64,7 +65,7 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
         self._check_idle()
         hooks = sys.get_asyncgen_hooks()
         self._thread_id = threading.get_ident()
-        old_wakeup = self._begin_signals()
+        self._begin_signals()
         sys.set_asyncgen_hooks(firstiter=self._asyncgen_began, finalizer=self._asyncgen_dropped)
         asyncio._set_running_loop(self)
         observer = self.observer
@@ -79,7 +80,7 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
             self._thread_id = 0
             asyncio._set_running_loop(None)
             sys.set_asyncgen_hooks(*hooks)
-            self._end_signals(old_wakeup)
+            self._end_signals()
 
     def run_until_complete(self, future: Any) -> Any:
         """Run until `future` is done; return its result or raise its exception. A coroutine is made a task."""
@@ -104,7 +105,7 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
 
     def _stop_after(self, future: asyncio.Future[Any]) -> None:
         if not future.cancelled():
-            error = future._exception  # type: ignore[attr-defined]  # `exception()` would mark it as seen
+            error = future._exception  # `exception()` would mark it as seen
             if isinstance(error, (SystemExit, KeyboardInterrupt)):
                 return  # it passes through the loop by itself
         self.stop()
@@ -115,15 +116,14 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
 
     def is_closed(self) -> bool:
         """Return whether the loop was closed."""
-        return self._is_closed
+        return self.is_over
 
     def close(self) -> None:
         """Give everything back. Calls that did not run are dropped. Closing twice does nothing."""
         if self.is_running():
             raise RuntimeError("Cannot close a running event loop")
-        if self._is_closed:
+        if self.is_over:
             return
-        self._is_closed = True
         self._forget_signals()
         self._waker.close()
         self.clear()
@@ -135,7 +135,7 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
             executor.shutdown(wait=False)
 
     def _check_closed(self) -> None:
-        if self._is_closed:
+        if self.is_over:
             raise RuntimeError("Event loop is closed")
 
     def _check_idle(self) -> None:
@@ -146,7 +146,7 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
 
     # -- scheduling from elsewhere
 
-    def call_soon_threadsafe(
+    def call_soon_threadsafe(  # type: ignore[override]  # Weft's Handle has asyncio's interface, not its class
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> Handle:
         """Call `callback(*args)` soon; may be called from any thread, and wakes the loop."""
@@ -199,7 +199,7 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
 
     # -- threads
 
-    def run_in_executor(
+    def run_in_executor(  # type: ignore[override]
         self, executor: concurrent.futures.Executor | None, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
         """Call `func(*args)` in a thread of `executor` (None: the loop's own pool); return a future of the result."""
@@ -265,7 +265,7 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
 
     def _asyncgen_dropped(self, agen: AsyncGenerator[Any, Any]) -> None:
         self._asyncgens.discard(agen)
-        if not self._is_closed:
+        if not self.is_over:
             self.call_soon_threadsafe(self.create_task, agen.aclose())
 
     async def shutdown_asyncgens(self) -> None:
@@ -298,7 +298,7 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
 
     # -- exceptions and debugging
 
-    default_exception_handler = asyncio.BaseEventLoop.default_exception_handler
+    default_exception_handler: Any = asyncio.BaseEventLoop.default_exception_handler
     _current_handle = None  # which that handler looks at
 
     def set_exception_handler(self, handler: Any) -> None:
@@ -313,17 +313,20 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Show an exception to whoever runs the loop. What a handler raises is shown by the default one."""
-        if self._exception_handler is None:
-            self.default_exception_handler(context)  # type: ignore[arg-type]
-            return
+        if self._exception_handler is not None:
+            try:
+                self._exception_handler(self, context)
+                return
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                context = {"message": "Unhandled error in exception handler", "exception": error, "context": context}
         try:
-            self._exception_handler(self, context)
+            self.default_exception_handler(context)
         except (SystemExit, KeyboardInterrupt):
             raise
-        except BaseException as error:
-            self.default_exception_handler(  # type: ignore[call-arg]
-                {"message": "Unhandled error in exception handler", "exception": error, "context": context}
-            )
+        except BaseException:
+            logger.error("Exception in default exception handler", exc_info=True)
 
     def get_debug(self) -> bool:
         """Return whether debug mode is on."""
@@ -350,6 +353,10 @@ def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None, recorder: An
 
     With a `weft.record.Recorder` the run is recorded. Raises RuntimeError when called from a running loop.
     """
+    if asyncio._get_running_loop() is not None:
+        if asyncio.iscoroutine(main):
+            main.close()
+        raise RuntimeError("weft.run() cannot be called from a running event loop: await the coroutine instead")
 
     def make_loop() -> Loop:
         loop = new_event_loop()

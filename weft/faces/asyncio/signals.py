@@ -71,19 +71,17 @@ class Signals(Core):
             self._wakeup_before = before
 
     def _unwatch_signals(self) -> None:
-        if self._watches_signals and not self._signal_handlers:
+        if self._watches_signals and not self._signal_handlers and not self.is_running():  # type: ignore[attr-defined]
             self._watches_signals = False
             signal.set_wakeup_fd(self._wakeup_before)
 
-    def _begin_signals(self) -> bool:
-        """Have signals wake the loop while it runs in the main thread; return whether `_end_signals` must undo it."""
-        if self._watches_signals or threading.current_thread() is not threading.main_thread():
-            return False
-        self._watch_signals()
-        return True
+    def _begin_signals(self) -> None:
+        """Have signals wake the loop while it runs in the main thread."""
+        if threading.current_thread() is threading.main_thread():
+            self._watch_signals()
 
-    def _end_signals(self, must_undo: bool) -> None:
-        if must_undo:
+    def _end_signals(self) -> None:
+        if threading.current_thread() is threading.main_thread():
             self._unwatch_signals()
 
     def _forget_signals(self) -> None:

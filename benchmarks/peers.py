@@ -1,0 +1,117 @@
+"""The peers that are measured: what each is called, what it needs, and how to get its event loop.
+
+Owns the names that the command lines take. Whether a peer can run is found out in a process of its own, so that
+the runners import none of the peers themselves.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+ENVIRONMENT = {"weft-pure": {"WEFT_PURE": "1"}}
+"""What a peer's process needs in its environment."""
+
+ASYNCIO_64K_BYTES = 64 * 1024
+"""How much `asyncio-64k` asks for in one read. Plain asyncio asks for, and so allocates, 256 KiB each time."""
+
+
+class WrongBuildError(Exception):
+    """Weft is there, but in the other of its two builds."""
+
+
+def _asyncio_loop() -> asyncio.AbstractEventLoop:
+    return asyncio.SelectorEventLoop()
+
+
+def _asyncio_64k_loop() -> asyncio.AbstractEventLoop:
+    from asyncio import selector_events
+
+    selector_events._SelectorSocketTransport.max_size = ASYNCIO_64K_BYTES  # type: ignore[attr-defined]
+    return asyncio.SelectorEventLoop()
+
+
+def _uvloop_loop() -> asyncio.AbstractEventLoop:
+    import uvloop
+
+    return uvloop.new_event_loop()
+
+
+def _weft_loop_of_build(build: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    def new_loop() -> asyncio.AbstractEventLoop:
+        import weft
+
+        if build != weft.BUILD:
+            raise WrongBuildError(f"it needs Weft's {build} build, and {weft.BUILD} is what runs here")
+        loop: asyncio.AbstractEventLoop = weft.new_event_loop()
+        return loop
+
+    return new_loop
+
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "weft": _weft_loop_of_build("compiled"),
+    "weft-pure": _weft_loop_of_build("interpreted"),
+    "weft-recorded": _weft_loop_of_build("compiled"),
+    "uvloop": _uvloop_loop,
+    "asyncio": _asyncio_loop,
+    "asyncio-64k": _asyncio_64k_loop,
+}
+"""Each peer that is an event loop, and what makes one. They import the peer, so call them in the peer's process."""
+
+C_PEERS = ("c-epoll",)
+PEERS = (*C_PEERS, *LOOPS)
+
+
+def environment(peer: str) -> dict[str, str]:
+    """Return the environment that a process of this peer is to have: ours, without our choice of Weft's build."""
+    ours = {name: value for name, value in os.environ.items() if name != "WEFT_PURE"}
+    return ours | ENVIRONMENT.get(peer, {})
+
+
+def describe_loop(peer: str) -> str:
+    """Return the peer's name and version; to be called in the peer's own process, and fails as the peer does."""
+    LOOPS[peer]().close()
+    if peer.startswith("asyncio"):
+        return f"asyncio of Python {sys.version.split()[0]}"
+    if peer.startswith("weft"):
+        import weft
+
+        if peer == "weft-recorded":
+            import weft.record
+
+            weft.record.Recorder()
+        return f"Weft {weft.__version__}, {weft.BUILD}"
+    return f"{peer} {version_of(peer)}"
+
+
+def probe(peer: str) -> tuple[bool, str]:
+    """Tell whether the peer can run here; with its version if it can, and the reason if it cannot."""
+    if peer in C_PEERS:
+        command = [os.environ.get("CC", "cc"), "--version"]
+    else:
+        command = [sys.executable, "-c", f"import peers; print(peers.describe_loop({peer!r}))"]
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, cwd=HERE, env=environment(peer), check=False)
+    except OSError as error:
+        return False, f"{command[0]}: {error.strerror}"
+    if ended.returncode != 0:
+        return False, (ended.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    return True, ended.stdout.splitlines()[0]
+
+
+def probe_all(peers: Iterable[str]) -> dict[str, str]:
+    """Return the versions of those peers that can run here; name the others on standard error."""
+    versions = {}
+    for peer in peers:
+        runs, said = probe(peer)
+        if runs:
+            versions[peer] = said
+        else:
+            print(f"{peer} is left out: {said}", file=sys.stderr)
+    return versions

@@ -1,0 +1,84 @@
+"""Every test, on both builds and on each Python that is installed; the last line says how many ran.
+
+On the Python that runs this: the whole suite, compiled and interpreted. On the other supported ones: the contract
+tests, in virtual environments of their own (.venv-3.12, ...). A skipped test is a failure: tests/conftest.py.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SUPPORTED = ("3.11", "3.12", "3.13")
+BUILDS = ("compiled", "interpreted")
+CONTRACT = ("tests/contract",)
+
+
+def main() -> int:
+    """Run everything; return 0 if everything passed."""
+    here = ".".join(map(str, sys.version_info[:2]))
+    suites = [(here, sys.executable, build, ()) for build in BUILDS]
+    for version in SUPPORTED:
+        python = None if version == here else environment(version)
+        if python is not None:
+            suites += [(version, python, build, CONTRACT) for build in BUILDS]
+    rows = []
+    for version, python, build, paths in suites:
+        print(f"\n== Python {version}, {build} build: {' '.join(paths) or 'all tests'}", flush=True)
+        rows.append((version, build, *run(python, build, paths)))
+    return summary(rows)
+
+
+def environment(version: str) -> str | None:
+    """Return the interpreter of a virtual environment with Weft and its tests' needs; None without that Python."""
+    found = subprocess.run([ROOT / "tools/find_python.sh", version], capture_output=True, text=True, check=True)
+    base = found.stdout.strip()
+    if not base:
+        print(f"\n== Python {version} is not installed here: its contract tests do not run")
+        return None
+    folder = ROOT / f".venv-{version}"
+    python = folder / "bin" / "python"
+    stamp = folder / ".installed"
+    if not stamp.exists() or stamp.stat().st_mtime < (ROOT / "pyproject.toml").stat().st_mtime:
+        subprocess.run([base, "-m", "venv", folder], check=True)
+        pip = [python, "-m", "pip", "install", "--quiet"]
+        subprocess.run([*pip, "--upgrade", "pip"], check=True)
+        subprocess.run([*pip, "--editable", ".[cli]", "--group", "test", "--group", "check"], cwd=ROOT, check=True)
+        stamp.touch()
+    subprocess.run([python, "setup.py", "--quiet", "build_ext", "--inplace"], cwd=ROOT, check=True)
+    return str(python)
+
+
+def run(python: str, build: str, paths: tuple[str, ...]) -> tuple[int, int]:
+    """Run tests on one build; return (passed, failed). A run that ends without a count has failed."""
+    environ = dict(os.environ, WEFT_EXPECT_BUILD=build, WEFT_PURE="1" if build == "interpreted" else "0")
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        last = ""
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            last = line if re.search(r"\d+ (passed|failed|error)", line) else last
+    counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|error)", last)}
+    failed = counts.get("failed", 0) + counts.get("error", 0)
+    if process.returncode and not failed:
+        failed = 1
+    return counts.get("passed", 0), failed
+
+
+def summary(rows: list[tuple[str, str, int, int]]) -> int:
+    """Print a line for each run and one for all; return the exit code."""
+    print()
+    for version, build, passed, failed in rows:
+        print(f"Python {version} {build:12} {passed:6} passed {failed:4} failed")
+    passed, failed = (sum(row[column] for row in rows) for column in (2, 3))
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
