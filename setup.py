@@ -32,7 +32,7 @@ def extensions() -> list[Extension]:
             Extension(
                 name,
                 [str(source)],
-                depends=["weft/core/glue.h"],
+                depends=["weft/core/glue.h", "weft/core/datagrams.h"],
                 include_dirs=["weft/core"],
                 extra_compile_args=os.environ.get("WEFT_CFLAGS", "-O3 -fno-semantic-interposition").split(),
             )

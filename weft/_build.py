@@ -22,7 +22,10 @@ COMPILED_MODULES = (
     "weft.core.epoll",
     "weft.core.loop",
     "weft.transports.channel",
+    "weft.transports.datagram",
     "weft.transports.stream",
+    "weft.transports.tls",
+    "weft.transports.pipe",
     "weft.record.recorder",
 )
 """Every module that the compiled build compiles. setup.py reads it from here."""

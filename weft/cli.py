@@ -6,6 +6,7 @@ It parses, calls, prints and chooses exit codes: 0 for success, 1 for a program 
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -22,11 +23,29 @@ from weft.figures import Panel, svg, terminal
 from weft.models import Report, Run, compare, load_tasks
 from weft.models.comparison import MODELS
 from weft.models.tasks import NamedTask, named_tasks
-from weft.record import Recorder, Recording
+from weft.record import SAMPLE_INTERVAL_S, Recorder, Recording
 from weft.script import ScriptError, run_script
 
 INTERRUPTED = 130
-OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+class OutputPath(click.Path):
+    """A file to write, refused before anything runs if it cannot be there."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, writable=True, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.parent.is_dir():
+            self.fail(f"cannot write {path}: there is no folder {path.parent}", param, ctx)
+        if not path.exists() and not os.access(path.parent, os.W_OK):
+            self.fail(f"cannot write {path}: the folder {path.parent} is not writable", param, ctx)
+        return path
+
+
+OUTPUT = OutputPath()
 
 
 def fail(message: str, code: int) -> NoReturn:
@@ -35,7 +54,18 @@ def fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The commands; Ctrl-C in any of them ends in one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            fail("interrupted", INTERRUPTED)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(engine.__version__, message=f"weft %(version)s, {engine.BUILD} build")
 def weft() -> None:
     """Weft: an asynchronous engine that you can see.
@@ -92,18 +122,14 @@ def compare_command(
 
     Exits with 1 if a task failed or the models' results differ.
     """
-    errors = Console(stderr=True)
+    for name in models:
+        if name not in MODELS:
+            fail(f"there is no model {name!r}; the models are {', '.join(MODELS)}", 2)
+    tasks = chosen_tasks(file, names)
     try:
-        tasks = chosen_tasks(file, names)
-        for name in models:
-            if name not in MODELS:
-                fail(f"there is no model {name!r}; the models are {', '.join(MODELS)}", 2)
-        with errors.status("") as status:
-            report = compare(tasks, models or tuple(MODELS), on_begin=lambda title: status.update(f"{title} ..."))
-    except TaskFileError as error:
-        fail(str(error), 2)
-    except KeyboardInterrupt:
-        fail("interrupted", INTERRUPTED)
+        report = compare(tasks, models or tuple(MODELS), on_begin=announce)
+    except SystemExit as error:
+        fail(f"a task ended with SystemExit({error.code!r}), so nothing was compared; let it return instead", 1)
     show_report(report, svg=svg_path, with_figure=not no_figure)
     if record_path is not None:
         for run in report.runs:
@@ -111,11 +137,19 @@ def compare_command(
     sys.exit(1 if report.has_failures or not report.results_are_equal else 0)
 
 
+def announce(title: str) -> None:
+    """Say at a terminal which model runs. No spinner: it would compute during what is measured."""
+    if sys.stderr.isatty():
+        click.echo(f"weft: {title.lower()} ...", err=True)
+
+
 def chosen_tasks(file: Path, names: Sequence[str]) -> list[Callable[[], Any]]:
     """Return the file's tasks, or those of them that were named. What the file raises ends in one line."""
     try:
         functions = load_tasks(file)
-    except (TaskFileError, KeyboardInterrupt):
+    except TaskFileError as error:
+        fail(str(error), 2)
+    except KeyboardInterrupt:
         raise
     except BaseException as error:
         fail(f"{file} raised {type(error).__name__} {where(error, file)}: {error}; mend it and compare again", 1)
@@ -130,9 +164,11 @@ def chosen_tasks(file: Path, names: Sequence[str]) -> list[Callable[[], Any]]:
 
 def where(error: BaseException, file: Path) -> str:
     """Return the line of `file` that an exception came through last."""
-    if isinstance(error, SyntaxError):
+    own = os.path.abspath(file)
+    if isinstance(error, SyntaxError) and error.lineno and os.path.abspath(error.filename or "") == own:
         return f"in line {error.lineno}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if os.path.abspath(frame.filename) == own]
     return f"in line {lines[-1]}" if lines else "while it was loaded"
 
 
@@ -155,14 +191,16 @@ def show_report(report: Report, svg: Path | None = None, with_figure: bool = Tru
 def table_of(report: Report) -> Table:
     """Return the table of a comparison."""
     table = Table()
-    for heading in ("model", "wall time", "CPU time", "threads", "of the sum", "results"):
-        table.add_column(heading, justify="left" if heading in ("model", "results") else "right", no_wrap=True)
+    table.add_column("model", no_wrap=True)
+    for heading in ("wall\ntime", "CPU\ntime", "threads", "of the\nsum"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("results", no_wrap=True)
     first = report.runs[0]
     for run in report.runs:
         failed = sum(error is not None for error in run.exceptions)
-        words = "equal" if Report([first, run]).results_are_equal else f"DIFFERENT from {first.title.lower()}"
+        words = "equal" if Report([first, run]).results_are_equal else "DIFFERENT"
         if failed:
-            words = f"{words}, {failed} failed"
+            words = f"{words},\n{failed} failed"
         table.add_row(
             run.title.lower(),
             f"{run.wall_s:.3f} s",
@@ -172,6 +210,8 @@ def table_of(report: Report) -> Table:
             words,
         )
     table.caption = "of the sum: the wall time, as a share of what the tasks took one by one"
+    if not report.results_are_equal:
+        table.caption += f"\nDIFFERENT: from the results of {first.title.lower()}"
     table.caption_justify = "left"
     return table
 
@@ -195,7 +235,7 @@ def figure_of(panels: Sequence[Panel], console: Console) -> Any:
 # -- run
 
 
-@weft.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@weft.command("run", context_settings={"allow_interspersed_args": False})
 @click.option("-m", "is_module", is_flag=True, help="SCRIPT is a module's name, as with python -m.")
 @click.option("--figure", "svg_path", type=OUTPUT, metavar="FILE", help="Write what ran to FILE, as SVG.")
 @click.option(
@@ -221,7 +261,9 @@ def run_command(
     Options for Weft stand before SCRIPT; what follows it is the script's own. Its exit code is passed on, and an
     exception shows the script's own traceback. The figure and the recording are written in any case.
     """
-    recorder = Recorder() if svg_path or record_path or show else None
+    recorder = Recorder(sample_interval_s=SAMPLE_INTERVAL_S) if svg_path or record_path or show else None
+    svg_path = svg_path and svg_path.absolute()  # the script may go to another folder
+    record_path = record_path and record_path.absolute()
     try:
         code, loops = run_script(script, arguments, is_module=is_module, recorder=recorder)
     except ScriptError as error:

@@ -26,6 +26,15 @@ cdef class Channel:
     cpdef close(self)
     cpdef name(self, str which)
 
+cdef class DatagramChannel:
+    cdef public object sender
+    cdef readonly bint is_connected, tells_room
+    cpdef int fileno(self) except? -1
+    cpdef recv_from(self)
+    cpdef bint send_to(self, data, address) except -1
+    cpdef close(self)
+    cpdef name(self, str which)
+
 cdef class Observer:
     cdef object __weakref__
     cpdef run_begin(self, loop)

@@ -130,6 +130,45 @@ class Channel:
         raise NotImplementedError
 
 
+class DatagramChannel:
+    """Moves datagrams in and out without ever blocking.
+
+    An OSError is the system's word on one datagram, perhaps an earlier one; the channel lives on.
+    """
+
+    sender: Any
+    """Whom the datagram came from that `recv_from` returned last."""
+    is_connected: bool
+    """True: there is one peer, and `send_to` takes None for its address."""
+    tells_room: bool
+    """False: the poller may not tell when a send that would block can be tried again."""
+
+    def __init__(self, is_connected: bool, tells_room: bool) -> None:
+        self.sender = None
+        self.is_connected = is_connected
+        self.tells_room = tells_room
+
+    def fileno(self) -> int:
+        """Return the descriptor that the poller watches; -1 once closed."""
+        raise NotImplementedError
+
+    def recv_from(self) -> bytes | None:
+        """Return the next datagram, which may be empty; None if there is none now. `sender` says whose it is."""
+        raise NotImplementedError
+
+    def send_to(self, data: Any, address: Any) -> bool:
+        """Send one datagram; False if none can be taken now."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Give the descriptor back. Closing twice does nothing."""
+        raise NotImplementedError
+
+    def name(self, which: str) -> Any:
+        """Return what is known under "socket", "sockname" or "peername"; None if nothing is."""
+        raise NotImplementedError
+
+
 class Observer:
     """Is told what a loop does, as it does it. Every method may be left as it is: it does nothing.
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import runpy
 import sys
-import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +35,6 @@ def run_script(
     What it raises is printed with its own frames, and gives 1; SystemExit gives its code, Ctrl-C 130. Raises
     ScriptError if there is no such program.
     """
-    check_script(script, is_module)
     loops = 0
 
     def make_loop() -> Loop:
@@ -50,13 +49,17 @@ def run_script(
         warnings.simplefilter("ignore", DeprecationWarning)  # policies, from Python 3.14 on
         asyncio.set_event_loop_policy(EventLoopPolicy(make_loop))
     sys.argv = [script, *arguments]
+    if not sys.flags.safe_path:
+        sys.path[0] = os.getcwd() if is_module else str(Path(script).resolve().parent)
     try:
         if is_module:
-            sys.path.insert(0, "")
+            check_module(script)
             runpy.run_module(script, run_name="__main__", alter_sys=True)
         else:
-            sys.path.insert(0, str(Path(script).resolve().parent))
+            check_script(script)
             runpy.run_path(script, run_name="__main__")
+    except ScriptError:
+        raise
     except SystemExit as error:
         return exit_code(error), loops
     except KeyboardInterrupt:
@@ -68,18 +71,27 @@ def run_script(
     return 0, loops
 
 
-def check_script(script: str, is_module: bool) -> None:
-    """Raise ScriptError for a program that is not there."""
-    if not is_module:
-        if not Path(script).exists():
-            raise ScriptError(f"{script}: no such file; give a Python script, or a module with -m")
-        return
+def check_script(script: str) -> None:
+    """Raise ScriptError for a script that is not there."""
+    if not Path(script).exists():
+        raise ScriptError(f"{script}: no such file; give a Python script, or a module with -m")
+
+
+def check_module(name: str) -> None:
+    """Raise ScriptError for a module that is not there. What its package raises on import passes through."""
     try:
-        found = importlib.util.find_spec(script)
-    except (ImportError, ValueError):
+        found = None if name.startswith(".") else importlib.util.find_spec(name)
+        is_package = found is not None and found.submodule_search_locations is not None
+        if is_package and importlib.util.find_spec(f"{name}.__main__") is None:
+            raise ScriptError(f"{name!r} is a package without a module __main__; name one of its modules")
+    except ValueError:  # a name that no module can have
+        found = None
+    except ModuleNotFoundError as error:
+        if not f"{name}.".startswith(f"{error.name}."):
+            raise
         found = None
     if found is None:
-        raise ScriptError(f"there is no module {script!r}; is it installed, and are you in the right folder?")
+        raise ScriptError(f"there is no module {name!r}; is it installed, and are you in the right folder?")
 
 
 def exit_code(error: SystemExit) -> int:
@@ -93,14 +105,29 @@ def exit_code(error: SystemExit) -> int:
 
 
 def print_own_traceback() -> None:
-    """Print the current exception from the program's own first frame on."""
+    """Show the current exception from the program's own first frame on, in the way that it chose."""
     kind, error, frames = sys.exc_info()
-    traceback.print_exception(kind, error, own_frames(frames))
+    assert kind is not None
+    assert error is not None
+    own = own_frames(frames)
+    sys.excepthook(kind, error.with_traceback(own), own)
 
 
 def own_frames(frames: TracebackType | None) -> TracebackType | None:
-    """Return the part of a traceback that begins in the program: after this file's frames and runpy's."""
+    """Return the part of a traceback that begins in the program: after the frames of what runs it."""
     own = frames
-    while own is not None and own.tb_frame.f_code.co_filename in (__file__, runpy.__file__, "<frozen runpy>"):
+    while own is not None and own.tb_frame.f_code.co_filename in RUNNING:
         own = own.tb_next
     return own
+
+
+RUNNING = (
+    __file__,
+    runpy.__file__,
+    "<frozen runpy>",
+    importlib.util.__file__,
+    "<frozen importlib.util>",
+    "<frozen importlib._bootstrap>",
+    "<frozen importlib._bootstrap_external>",
+)
+"""The files whose frames come before a program's own."""

@@ -55,7 +55,9 @@ class FakePoller(Poller):
 
 
 def record_program(
-    main: Callable[[FakeClock], Coroutine[Any, Any, Any]], recorder: Recorder | None = None, clock: FakeClock | None = None
+    main: Callable[[FakeClock], Coroutine[Any, Any, Any]],
+    recorder: Recorder | None = None,
+    clock: FakeClock | None = None,
 ) -> Recording:
     """Return what was recorded of `main(clock)`, run with a clock that stands still but for waits and its own doing.
 
@@ -105,4 +107,6 @@ def recording_of(
         time_ns, kind, thread, number, value, name = (*row, *(0, 0, 0, "")[len(row) - 2 :])
         packed.append(RECORD.pack(time_ns, value, number, kind, thread))
         keys.append(name or None)
-    return Recording.resolve(b"".join(packed), keys, lost, list(threads), tasks or {}, resolution_ns, list(connections))
+    return Recording.resolve(
+        b"".join(packed), keys, lost, list(threads), tasks or {}, resolution_ns, list(connections)
+    )

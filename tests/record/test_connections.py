@@ -1,8 +1,8 @@
 """Connections in the recording: opened, read, written, closed, and named even when their opening was overwritten."""
 
 import asyncio
+import re
 import socket
-from pathlib import Path
 
 import pytest
 
@@ -26,15 +26,15 @@ class Server(asyncio.Protocol):
             self.transport.write(data + b"!")
 
 
-def talk(recorder: Recorder, path: Path, *, says_bye: bool = True, turns: int = 1) -> Recording:
-    """Record a server to which one client says hello `turns` times; the client is a plain socket, and not recorded."""
+def talk(recorder: Recorder, *, says_bye: bool = True, turns: int = 1) -> Recording:
+    """Record a server to which one client, a plain socket that is not recorded, says hello `turns` times."""
 
     async def main() -> Recording:
         loop = asyncio.get_running_loop()
-        server = await loop.create_unix_server(Server, path)
-        with socket.socket(socket.AF_UNIX) as client:
+        server = await loop.create_server(Server, "127.0.0.1", 0)
+        with socket.socket() as client:
             client.setblocking(False)
-            await loop.sock_connect(client, str(path))
+            await loop.sock_connect(client, server.sockets[0].getsockname())
             for _ in range(turns):
                 await loop.sock_sendall(client, b"hello")
                 assert await loop.sock_recv(client, 100) == b"hello!"
@@ -48,20 +48,24 @@ def talk(recorder: Recorder, path: Path, *, says_bye: bool = True, turns: int = 
     return weft.run(main(), recorder=recorder)
 
 
+def without_port(text: str) -> str:
+    return re.sub(r"127\.0\.0\.1:\d+", "HOST:PORT", text)
+
+
 def told(recording: Recording) -> list[Record]:
     return [record for record in recording if record.kind in CONNECTION]
 
 
-def test_a_connection_is_recorded_from_its_opening_to_its_orderly_end(tmp_path: Path) -> None:
-    recording = talk(Recorder(), tmp_path / "socket")
+def test_a_connection_is_recorded_from_its_opening_to_its_orderly_end() -> None:
+    recording = talk(Recorder())
 
-    happened = [(record.kind, record.number, record.value, record.name) for record in told(recording)]
+    happened = [(record.kind, record.number, record.value, without_port(record.name)) for record in told(recording)]
     assert [entry for entry in happened if entry[0] != events.DATA_END] == [
-        (events.CHANNEL_OPENED, 1, 0, "Server"),
+        (events.CHANNEL_OPENED, 1, 0, "Server HOST:PORT"),
         (events.DATA_BEGIN, 1, 5, ""),
         (events.DATA_SENT, 1, 6, ""),
         (events.DATA_BEGIN, 1, 3, ""),
-        (events.CHANNEL_CLOSED, 1, 0, "Server"),
+        (events.CHANNEL_CLOSED, 1, 0, "Server HOST:PORT"),
     ]
     kinds = [entry[0] for entry in happened]
     assert kinds.count(events.DATA_BEGIN) == kinds.count(events.DATA_END)
@@ -88,7 +92,7 @@ def test_a_tcp_connection_is_named_after_its_protocol_and_its_peer() -> None:
     assert opened == set(names)
 
 
-def test_a_connection_that_is_aborted_by_an_error_says_so(tmp_path: Path) -> None:
+def test_a_connection_that_is_aborted_by_an_error_says_so() -> None:
     recorder = Recorder()
     is_lost: list[object] = []
 
@@ -105,10 +109,10 @@ def test_a_connection_that_is_aborted_by_an_error_says_so(tmp_path: Path) -> Non
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda loop, context: None)
         gone = loop.create_future()
-        server = await loop.create_unix_server(Faulty, tmp_path / "socket")
-        with socket.socket(socket.AF_UNIX) as client:
+        server = await loop.create_server(Faulty, "127.0.0.1", 0)
+        with socket.socket() as client:
             client.setblocking(False)
-            await loop.sock_connect(client, str(tmp_path / "socket"))
+            await loop.sock_connect(client, server.sockets[0].getsockname())
             await loop.sock_sendall(client, b"x")
             await gone
         server.close()
@@ -121,21 +125,21 @@ def test_a_connection_that_is_aborted_by_an_error_says_so(tmp_path: Path) -> Non
     assert [record.value for record in closed] == [1]
 
 
-def test_bytes_that_come_in_hold_the_thread_under_the_connections_name(tmp_path: Path) -> None:
-    timeline = talk(Recorder(), tmp_path / "socket").timeline()
+def test_bytes_that_come_in_hold_the_thread_under_the_connections_name() -> None:
+    timeline = talk(Recorder()).timeline()
 
-    labels = [piece.label for piece in timeline.slices]
-    assert "Server: 5 bytes" in labels
-    assert "Server: 3 bytes" in labels
+    labels = [without_port(piece.label) for piece in timeline.slices]
+    assert "Server HOST:PORT: 5 bytes" in labels
+    assert "Server HOST:PORT: 3 bytes" in labels
 
 
 @pytest.mark.parametrize("says_bye", [True, False], ids=["closed", "still open"])
-def test_a_connection_keeps_its_name_when_its_opening_was_overwritten(tmp_path: Path, says_bye: bool) -> None:
-    recording = talk(Recorder(capacity=64, sample_interval_s=None), tmp_path / "socket", turns=50, says_bye=says_bye)
+def test_a_connection_keeps_its_name_when_its_opening_was_overwritten(says_bye: bool) -> None:
+    recording = talk(Recorder(capacity=64, sample_interval_s=None), turns=50, says_bye=says_bye)
 
     kinds = [record.kind for record in recording]
-    labels = {piece.label for piece in recording.timeline().slices if "bytes" in piece.label}
+    labels = {without_port(piece.label) for piece in recording.timeline().slices if "bytes" in piece.label}
     assert recording.lost
     assert events.CHANNEL_OPENED not in kinds
     assert (events.CHANNEL_CLOSED in kinds) is says_bye
-    assert labels == ({"Server: 5 bytes", "Server: 3 bytes"} if says_bye else {"Server: 5 bytes"})
+    assert labels == {"Server HOST:PORT: 5 bytes"} | ({"Server HOST:PORT: 3 bytes"} if says_bye else set())

@@ -389,7 +389,7 @@ def test_a_wait_is_named_after_the_first_coroutine_that_is_not_the_programs_own(
         await own_future()
 
     async def main(clock: FakeClock) -> None:
-        asyncio.create_task(outer(), name="outer").add_done_callback(lambda task: None)  # noqa: RUF006
+        asyncio.create_task(outer(), name="outer").add_done_callback(lambda task: None)
         try:
             await inner()
         except TimeoutError:

@@ -139,9 +139,10 @@ def test_loops_in_several_threads_share_one_recorder_and_keep_their_records_apar
         await asyncio.gather(*(child() for _ in range(50)))
         meeting.wait()
 
-    threads = [
-        threading.Thread(target=lambda: weft.run(main(), recorder=recorder), name=f"loop {number}") for number in range(3)
-    ]
+    def run() -> None:
+        weft.run(main(), recorder=recorder)
+
+    threads = [threading.Thread(target=run, name=f"loop {number}") for number in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:

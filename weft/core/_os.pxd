@@ -1,5 +1,5 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from weft.ports cimport Clock
+from weft.ports cimport Channel, Clock, DatagramChannel
 
 cpdef enum:
     READ = 0x001
@@ -7,6 +7,8 @@ cpdef enum:
     ERROR = 0x008
     HANGUP = 0x010
     PEER_CLOSED = 0x2000
+
+cdef enum:
     EDGE = 0x80000000
 
 cdef extern from "glue.h" nogil:
@@ -21,12 +23,9 @@ cdef extern from "glue.h":
     long long monotonic_ns "weft_monotonic_ns"() nogil
     object copy_context "PyContext_CopyCurrent"()
     int call_one "weft_call_one"(object context, object callback, object argument) except -1
+    int call_two "weft_call_two"(object context, object callback, object first, object second) except -1
     int call "weft_call"(object context, object callback, tuple arguments) except -1
     int check_signals "PyErr_CheckSignals"() except -1
-    object recv "weft_recv"(int fd, Py_ssize_t size)
-    Py_ssize_t recv_into "weft_recv_into"(int fd, object buffer) except -2
-    Py_ssize_t send "weft_send"(int fd, object data) except -2
-    Py_ssize_t send_many "weft_send_many"(int fd, list chunks) except -2
     object name_key "weft_name_key"(object callback)
     uint64_t weft_ticks() nogil
     ctypedef struct weft_record:
@@ -54,6 +53,14 @@ cdef inline int event_fd(EpollSet epoll, int index) noexcept:
 cdef inline unsigned int event_mask(EpollSet epoll, int index) noexcept:
     return epoll.events[index].events
 
+cdef class FdChannel(Channel):
+    cdef readonly int fd
+    cpdef int fileno(self) except? -1
+    cpdef recv(self, Py_ssize_t size)
+    cpdef Py_ssize_t recv_into(self, buffer) except? -2
+    cpdef Py_ssize_t send(self, data) except? -2
+    cpdef Py_ssize_t send_many(self, list chunks) except? -2
+
 cdef class Ring:
     cdef weft_record *records
     cdef list keys
@@ -65,3 +72,16 @@ cdef class Ring:
     cdef long long first_ns
     cdef int put(self, int kind, int thread, long long number, long long value, object key) except -1
     cdef uint64_t now(self)
+
+cdef extern from "datagrams.h":
+    ctypedef struct weft_batch:
+        pass
+
+cdef class FdDatagramChannel(DatagramChannel):
+    cdef readonly int fd
+    cdef readonly object sock
+    cdef int family
+    cdef weft_batch *batch
+    cpdef int fileno(self) except? -1
+    cpdef recv_from(self)
+    cpdef bint send_to(self, data, address) except -1

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextvars
 import os
 import select
+import socket
 import struct
 import time
 from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any
 
-from weft.ports import Clock
+from weft.ports import Channel, Clock, DatagramChannel
 
 READ = 0x001
 WRITE = 0x004
@@ -25,55 +26,24 @@ PEER_CLOSED = 0x2000
 EDGE = 0x80000000
 
 LONGEST_WAIT_S = 86400.0
+LARGEST_DATAGRAM = 262144
+"""Bytes that a datagram can have at most; of a longer one, which only a UNIX socket can carry, the rest is lost."""
 
 monotonic_ns = time.monotonic_ns
 copy_context = contextvars.copy_context
+call_one = contextvars.Context.run
+"""`call_one(context, callback, argument)` calls `callback(argument)` within `context`."""
+call_two = contextvars.Context.run
+"""`call_two(context, callback, first, second)` does so with two arguments."""
 
 
 def check_signals() -> None:
     """Run the handlers of signals that came; the interpreter does so by itself between any two instructions."""
 
 
-def call_one(context: contextvars.Context, callback: Callable[[Any], object], argument: object) -> None:
-    """Call `callback(argument)` within `context`."""
-    context.run(callback, argument)
-
-
 def call(context: contextvars.Context, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
     """Call `callback(*arguments)` within `context`."""
     context.run(callback, *arguments)
-
-
-def recv(fd: int, size: int) -> bytes | None:
-    """Return up to `size` bytes, b"" at the end, None when it would block. Raises OSError."""
-    try:
-        return os.read(fd, size)
-    except (BlockingIOError, InterruptedError):
-        return None
-
-
-def recv_into(fd: int, buffer: Any) -> int:
-    """Fill `buffer`; return how many bytes came, 0 at the end, -1 when it would block. Raises OSError."""
-    try:
-        return os.readv(fd, [buffer])
-    except (BlockingIOError, InterruptedError):
-        return -1
-
-
-def send(fd: int, data: Any) -> int:
-    """Send bytes; return how many the system took, -1 when it would block. Raises OSError."""
-    try:
-        return os.write(fd, data)
-    except (BlockingIOError, InterruptedError):
-        return -1
-
-
-def send_many(fd: int, chunks: list[Any]) -> int:
-    """Send up to 64 pieces with one system call; return how many bytes the system took, -1 when it would block."""
-    try:
-        return os.writev(fd, chunks[:64])
-    except (BlockingIOError, InterruptedError):
-        return -1
 
 
 def name_key(callback: object) -> object:
@@ -129,6 +99,45 @@ def event_mask(epoll: EpollSet, index: int) -> int:
     return epoll.events[index][1]
 
 
+class FdChannel(Channel):
+    """A channel's bytes, through the descriptor of a connected, non-blocking stream socket."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def fileno(self) -> int:
+        """Return the descriptor; -1 once closed."""
+        return self.fd
+
+    def recv(self, size: int) -> bytes | None:
+        """Return up to `size` bytes, b"" at the end, None when it would block. Raises OSError."""
+        try:
+            return os.read(self.fd, size)
+        except (BlockingIOError, InterruptedError):
+            return None
+
+    def recv_into(self, buffer: Any) -> int:
+        """Fill `buffer`; return how many bytes came, 0 at the end, -1 when it would block. Raises OSError."""
+        try:
+            return os.readv(self.fd, [buffer])
+        except (BlockingIOError, InterruptedError):
+            return -1
+
+    def send(self, data: Any) -> int:
+        """Send bytes; return how many the system took, -1 when it would block. Raises OSError."""
+        try:
+            return os.write(self.fd, data)
+        except (BlockingIOError, InterruptedError):
+            return -1
+
+    def send_many(self, chunks: list[Any]) -> int:
+        """Send up to 64 pieces with one system call; return how many bytes the system took, -1 if none."""
+        try:
+            return os.writev(self.fd, chunks[:64])
+        except (BlockingIOError, InterruptedError):
+            return -1
+
+
 class Ring:
     """A bounded memory of records: the newest are kept, the oldest are overwritten and counted as lost.
 
@@ -165,3 +174,35 @@ class Ring:
             for at, value, number, kind, thread in map(records.__getitem__, order)
         )
         return packed, [keys[slot] for slot in order], start
+
+
+class FdDatagramChannel(DatagramChannel):
+    """A datagram channel's bytes, through the descriptor of a non-blocking datagram socket of any family."""
+
+    def __init__(self, sock: socket.socket, is_connected: bool, tells_room: bool) -> None:
+        DatagramChannel.__init__(self, is_connected, tells_room)
+        self.sock = sock
+        self.fd = sock.fileno()
+
+    def fileno(self) -> int:
+        """Return the descriptor; -1 once closed."""
+        return self.fd
+
+    def recv_from(self) -> bytes | None:
+        """Return the next datagram, None if there is none now; `sender` says whose it is. Raises OSError."""
+        try:
+            data, self.sender = self.sock.recvfrom(LARGEST_DATAGRAM)
+        except (BlockingIOError, InterruptedError):
+            return None
+        return data
+
+    def send_to(self, data: Any, address: Any) -> bool:
+        """Send one datagram, to the connected peer if `address` is None; False if none can be taken now."""
+        try:
+            if address is None:
+                self.sock.send(data)
+            else:
+                self.sock.sendto(data, address)
+        except (BlockingIOError, InterruptedError):
+            return False
+        return True

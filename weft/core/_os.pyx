@@ -14,6 +14,20 @@ cdef extern from "glue.h" nogil:
     int c_close "close"(int fd)
     int weft_has_ticks()
 
+cdef extern from "glue.h":
+    object weft_recv(int fd, Py_ssize_t size)
+    Py_ssize_t weft_recv_into(int fd, object buffer) except? -2
+    Py_ssize_t weft_send(int fd, object data) except? -2
+    Py_ssize_t weft_send_many(int fd, list chunks) except? -2
+
+cdef extern from "datagrams.h":
+    weft_batch *weft_batch_new()
+    void weft_batch_free(weft_batch *batch)
+    object weft_datagram_next(weft_batch *batch, int fd, int family)
+    object weft_datagram_sender(weft_batch *batch)
+    int weft_datagram_send(int fd, int family, object data, object address) except -1
+    int AF_INET, AF_INET6, AF_UNIX
+
 cdef extern from "Python.h":
     object PyErr_SetFromErrno(object error)
     object PyBytes_FromStringAndSize(char *data, Py_ssize_t size)
@@ -23,6 +37,9 @@ cdef enum:
     EVENTS = 512
     CLOSE_ON_EXEC = 0x80000
     LONGEST_WAIT_MS = 86400000
+    LARGEST_DATAGRAM = 262144
+
+globals()["EDGE"] = 0x80000000   # for Python; a cpdef enum would give it as a negative number
 
 
 cdef class EpollSet:
@@ -86,6 +103,28 @@ cdef class EpollSet:
             c_close(self.epfd)
             self.epfd = -1
         return 0
+
+
+cdef class FdChannel(Channel):
+    """A channel's bytes, through the descriptor of a connected, non-blocking stream socket."""
+
+    def __init__(self, int fd):
+        self.fd = fd
+
+    cpdef int fileno(self) except? -1:
+        return self.fd
+
+    cpdef recv(self, Py_ssize_t size):
+        return weft_recv(self.fd, size)
+
+    cpdef Py_ssize_t recv_into(self, buffer) except? -2:
+        return weft_recv_into(self.fd, buffer)
+
+    cpdef Py_ssize_t send(self, data) except? -2:
+        return weft_send(self.fd, data)
+
+    cpdef Py_ssize_t send_many(self, list chunks) except? -2:
+        return weft_send_many(self.fd, chunks)
 
 
 cdef class Ring:
@@ -156,3 +195,45 @@ cdef class Ring:
             target[i].time = <uint64_t>((target[i].time - self.first_tick) * ns_a_tick)
             keys.append(self.keys[<Py_ssize_t>((start + i) & self.mask)])
         return packed, keys, start
+
+
+cdef class FdDatagramChannel(DatagramChannel):
+    """A datagram channel's bytes, through the descriptor of a non-blocking datagram socket of any family."""
+
+    def __init__(self, sock, is_connected, tells_room):
+        DatagramChannel.__init__(self, is_connected, tells_room)
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.family = sock.family
+        if self.batch == NULL and self.family in (AF_INET, AF_INET6, AF_UNIX):
+            self.batch = weft_batch_new()
+            if self.batch == NULL:
+                raise MemoryError("no memory for a datagram channel")
+
+    def __dealloc__(self):
+        weft_batch_free(self.batch)
+
+    cpdef int fileno(self) except? -1:
+        return self.fd
+
+    cpdef recv_from(self):
+        if self.batch == NULL:   # a family whose addresses only Python's socket module can read
+            try:
+                data, self.sender = self.sock.recvfrom(LARGEST_DATAGRAM)
+            except (BlockingIOError, InterruptedError):
+                return None
+            return data
+        data = weft_datagram_next(self.batch, self.fd, self.family)
+        if data is not None:
+            self.sender = weft_datagram_sender(self.batch)
+        return data
+
+    cpdef bint send_to(self, data, address) except -1:
+        cdef int result = weft_datagram_send(self.fd, self.family, data, address)
+        if result >= 0:
+            return result
+        try:   # a name to look up, a UNIX path, or no address at all
+            self.sock.sendto(data, address)
+        except (BlockingIOError, InterruptedError):
+            return False
+        return True

@@ -51,6 +51,12 @@ static inline int weft_call_one(PyObject *context, PyObject *callback, PyObject 
     return weft_finish_call(context, PyObject_Vectorcall(callback, stack + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL));
 }
 
+static inline int weft_call_two(PyObject *context, PyObject *callback, PyObject *first, PyObject *second) {
+    PyObject *stack[3] = {NULL, first, second};
+    if (PyContext_Enter(context)) return -1;
+    return weft_finish_call(context, PyObject_Vectorcall(callback, stack + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL));
+}
+
 static inline int weft_call(PyObject *context, PyObject *callback, PyObject *arguments) {
     Py_ssize_t count = PyTuple_GET_SIZE(arguments);
     PyObject *stack[2] = {NULL, NULL};

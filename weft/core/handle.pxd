@@ -7,6 +7,7 @@ cdef class Handle:
     cdef readonly tuple arguments
     cdef readonly object context
     cdef readonly bint is_cancelled
+    cdef public object origin
     cdef int run(self) except -1
 
 @cython.locals(handle=Handle)

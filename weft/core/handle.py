@@ -6,6 +6,7 @@ nothing of when: that is the queue's it stands in.
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 from collections.abc import Callable
 from typing import Any
@@ -23,12 +24,18 @@ except ImportError:
 class Handle:
     """A callback with its arguments and its context; `call_soon` returns one."""
 
-    __slots__ = ("__weakref__", "arguments", "callback", "context", "is_cancelled")
+    __slots__ = ("__weakref__", "arguments", "callback", "context", "is_cancelled", "origin")
 
     callback: Any  # None once cancelled, as are the arguments
     arguments: Any
     context: contextvars.Context
     is_cancelled: bool
+    origin: Any  # in debug mode, the stack of where the call was made, innermost last; else None
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        # A real base would give a layout conflict in the compiled build.
+        return asyncio.Handle
 
     def cancel(self) -> None:
         """Take the call back; if it has run already, or is cancelled already, nothing happens."""
@@ -49,9 +56,34 @@ class Handle:
         if not self.is_cancelled:
             _os.call(self.context, self.callback, self.arguments)
 
+    # asyncio's own names: its default exception handler looks at the last, programs look at the others.
+
+    @property
+    def _callback(self) -> Any:
+        return self.callback
+
+    @property
+    def _args(self) -> Any:
+        return self.arguments
+
+    @property
+    def _cancelled(self) -> bool:
+        return self.is_cancelled
+
+    @property
+    def _source_traceback(self) -> Any:
+        return self.origin
+
     def __repr__(self) -> str:
         state = " cancelled" if self.is_cancelled else f" {self.callback!r}{self.arguments!r}"
-        return f"<{type(self).__name__}{state}>"
+        return f"<{type(self).__name__}{state}{self.made_at()}>"
+
+    def made_at(self) -> str:
+        """Return where the call was made, where that is known."""
+        if not self.origin:
+            return ""
+        caller = self.origin[len(self.origin) - 1]
+        return f" created at {caller.filename}:{caller.lineno}"
 
 
 def make_handle(
@@ -63,4 +95,5 @@ def make_handle(
     handle.arguments = arguments
     handle.context = _os.copy_context() if context is None else context
     handle.is_cancelled = False
+    handle.origin = None
     return handle

@@ -19,10 +19,14 @@ cdef class Core:
     cdef public bint is_stopping
     cdef readonly bint is_over
     cdef bint in_turn
+    cdef public bint is_debugging
+    cdef public bint inbox_is_filled
+    cdef readonly Handle running_call
     cdef public Observer observer
 
     cdef int push(self, Handle handle) except -1
     cdef int grow(self) except -1
+    cdef int take_inbox(self) except -1
     cdef int push_timer(self, TimerHandle timer) except -1
     cdef bint write_later(self, Source source) except -1
     cdef long long next_connection_number(self)
@@ -39,6 +43,10 @@ cdef class Core:
     cdef int run_ready(self) except -1
     @cython.locals(observer=Observer)
     cdef run_observed(self, Handle handle)
+    @cython.locals(begin_ns=cython.longlong)
+    cdef run_timed(self, Handle handle)
+    @cython.locals(begin_ns=cython.longlong)
+    cdef ready_timed(self, Source source, int events)
     @cython.locals(source=Source)
     cdef int flush(self) except -1
     cdef int report_call(self, Handle handle, error) except -1

@@ -40,13 +40,18 @@ class Core:
         self.head = 0
         self.tail = 0
         self.inbox: deque[Handle] = deque()
+        self.inbox_is_filled = False
         self.unflushed: list[Source] = []
         self.event_index = 0
         self.event_count = 0
         self.connections_made = 0
         self.is_stopping = False
         self.is_over = False
+        self.is_debugging = False
+        """Debug mode: each call is checked as it is made, and timed as it runs."""
         self.in_turn = False
+        self.running_call: Handle | None = None
+        """The call that runs now; known in debug mode only."""
         self.observer: Observer | None = None
         """Who is told what the loop does; None for no one. One slot."""
 
@@ -58,7 +63,11 @@ class Core:
         """Call `callback(*args)` in the next turn, after the calls that are ready already."""
         if self.is_over:
             raise RuntimeError("Event loop is closed")
+        if self.inbox_is_filled:
+            self.take_inbox()
         handle = make_handle(callback, args, context)
+        if self.is_debugging:
+            self.check_call(handle, "call_soon")
         self.push(handle)
         return handle
 
@@ -67,6 +76,8 @@ class Core:
     ) -> TimerHandle:
         """Call `callback(*args)` after `delay` seconds."""
         timer = make_timer(self.clock.now_ns() + to_ns(delay), callback, args, context)
+        if self.is_debugging:
+            self.check_call(timer, "call_later")
         self.push_timer(timer)
         return timer
 
@@ -75,8 +86,19 @@ class Core:
     ) -> TimerHandle:
         """Call `callback(*args)` when the loop's clock shows `when` seconds."""
         timer = make_timer(to_ns(when), callback, args, context)
+        if self.is_debugging:
+            self.check_call(timer, "call_at")
         self.push_timer(timer)
         return timer
+
+    def check_call(self, handle: Handle, method: str) -> None:
+        """Raise for a call that must not be made, and remember where it was made; the face says how."""
+
+    def take_inbox(self) -> None:
+        """Put the calls that other threads left at the end of the ready queue."""
+        self.inbox_is_filled = False
+        while self.inbox:
+            self.push(self.inbox.popleft())
 
     def time(self) -> float:
         """Return the loop's clock, in seconds."""
@@ -151,8 +173,8 @@ class Core:
             if self.event_index >= self.event_count:
                 self.wait()
             self.dispatch()
-            while self.inbox:
-                self.push(self.inbox.popleft())
+            if self.inbox:
+                self.take_inbox()
             self.move_due()
             self.run_ready()
             if self.unflushed:
@@ -194,7 +216,10 @@ class Core:
                     self.event_index = index + 1
                     source = self.poller.ready_source(index)
                     if source is not None:
-                        source.ready(self.poller.ready_events(index))
+                        if self.is_debugging:
+                            self.ready_timed(source, self.poller.ready_events(index))
+                        else:
+                            source.ready(self.poller.ready_events(index))
                         if self.unflushed:
                             self.flush()
             except (SystemExit, KeyboardInterrupt):
@@ -229,7 +254,9 @@ class Core:
                     self.ring[index] = None
                     self.head += 1
                     left -= 1
-                    if self.observer is None:
+                    if self.is_debugging:
+                        self.run_timed(handle)
+                    elif self.observer is None:
                         handle.run()
                     else:
                         self.run_observed(handle)
@@ -251,6 +278,34 @@ class Core:
         finally:
             observer.call_end(handle)
 
+    def run_timed(self, handle: Handle) -> None:
+        """Run one call in debug mode, and have it reported if it took long."""
+        self.running_call = handle
+        begin_ns = self.clock.now_ns()
+        try:
+            if self.observer is None:
+                handle.run()
+            else:
+                self.run_observed(handle)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self.report_call(handle, error)  # here, where it still counts as the running call
+        finally:
+            self.running_call = None
+            self.took(handle, self.clock.now_ns() - begin_ns)
+
+    def ready_timed(self, source: Source, events: int) -> None:
+        """Hand an event to its source in debug mode, and have it reported if that took long."""
+        begin_ns = self.clock.now_ns()
+        try:
+            source.ready(events)
+        finally:
+            self.took(source, self.clock.now_ns() - begin_ns)
+
+    def took(self, what: Any, duration_ns: int) -> None:
+        """Report a call, or a source that dealt with an event, that kept the others waiting; the face says how."""
+
     def flush(self) -> None:
         """Let what was written during the last callback leave."""
         while self.unflushed:
@@ -260,7 +315,10 @@ class Core:
     def report_call(self, handle: Handle, error: BaseException) -> None:
         """Report what a callback raised."""
         message = f"Exception in callback {handle.callback!r}"
-        self.report({"message": message, "exception": error, "handle": handle})
+        context = {"message": message, "exception": error, "handle": handle}
+        if handle.origin is not None:
+            context["source_traceback"] = handle.origin
+        self.report(context)
 
     def report(self, context: dict[str, Any]) -> None:
         """Report an exception that nobody else handles."""

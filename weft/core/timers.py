@@ -6,6 +6,7 @@ cancelled one leaves at once and holds no memory until its moment.
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +32,10 @@ class TimerHandle(Handle):
         self.is_cancelled = True
         self.callback = None
         self.arguments = None
+
+    @property
+    def __class__(self) -> Any:
+        return asyncio.TimerHandle
 
     def when(self) -> float:
         """Return the moment, in seconds on the loop's clock."""
@@ -112,6 +117,7 @@ def make_timer(
     timer.arguments = arguments
     timer.context = _os.copy_context() if context is None else context
     timer.is_cancelled = False
+    timer.origin = None
     timer.when_ns = when_ns
     timer.number = 0
     timer.heap = None

@@ -8,6 +8,7 @@ the others when interleaved. A plain function is called where its turn comes; in
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -18,7 +19,7 @@ from weft.errors import UnknownModelError
 from weft.faces.asyncio import Loop, new_event_loop
 from weft.models.report import Report, Run
 from weft.models.tasks import NamedTask, named_tasks
-from weft.record.recorder import DEFAULT_CAPACITY, Recorder
+from weft.record.recorder import DEFAULT_CAPACITY, SAMPLE_INTERVAL_S, Recorder
 
 
 @dataclass
@@ -28,7 +29,8 @@ class Outcomes:
     results: list[Any] = field(default_factory=list)
     exceptions: list[BaseException | None] = field(default_factory=list)
     task_s: list[float] = field(default_factory=list)
-    threads: set[int] = field(default_factory=set)
+    threads: set[threading.Thread] = field(default_factory=set)
+    """The threads themselves: the number of one that ended may be given to the next."""
 
     @classmethod
     def of(cls, count: int) -> Outcomes:
@@ -40,7 +42,7 @@ class Outcomes:
         self.task_s[index] = time.monotonic() - started
         self.results[index] = result
         self.exceptions[index] = error
-        self.threads.add(threading.get_ident())
+        self.threads.add(threading.current_thread())
 
 
 def run_sync(tasks: Sequence[NamedTask], recorder: Recorder, outcomes: Outcomes) -> None:
@@ -90,8 +92,10 @@ def run_alone(task: NamedTask, index: int, recorder: Recorder, outcomes: Outcome
     error: BaseException | None = None
     recorder.begin_step(number, thread)
     try:
-        result = task.function()
-    except Exception as raised:
+        result = call(task)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as raised:
         error = raised
     finally:
         recorder.end_task(number, thread, error)
@@ -113,11 +117,12 @@ def recorded_runner(recorder: Recorder) -> asyncio.Runner:
 def run_on_loop(loop: asyncio.AbstractEventLoop, tasks: Sequence[tuple[int, NamedTask]], outcomes: Outcomes) -> None:
     """Run tasks together on a loop until the last one has ended."""
     left = len(tasks)
+    is_running = True
 
     def settle(index: int, started: float, future: asyncio.Task[Any]) -> None:
         nonlocal left
         left -= 1
-        if left == 0:
+        if left == 0 and is_running:  # else an interruption ends the loop, and what is left is cleaned up on it
             loop.stop()
         error: BaseException | None
         if future.cancelled():
@@ -131,22 +136,40 @@ def run_on_loop(loop: asyncio.AbstractEventLoop, tasks: Sequence[tuple[int, Name
         started = time.monotonic()
         future = loop.create_task(coroutine_of(task), name=task.name)
         future.add_done_callback(lambda done, index=index, started=started: settle(index, started, done))  # type: ignore[misc]
-    loop.run_forever()
+    try:
+        loop.run_forever()
+    finally:
+        is_running = False
 
 
 def coroutine_of(task: NamedTask) -> Coroutine[Any, Any, Any]:
     """Return a coroutine that runs the task; it is called what the task's function is called."""
 
-    async def call() -> Any:
-        return task.function()
+    async def call_here() -> Any:
+        return call(task)
 
     if task.is_coroutine_function:
         coroutine: Any = task.function()
     else:
-        coroutine = call()
+        coroutine = call_here()
         coroutine.__qualname__ = getattr(task.function, "__qualname__", task.name)
     made: Coroutine[Any, Any, Any] = coroutine
     return made
+
+
+def call(task: NamedTask) -> Any:
+    """Call a plain function and return what it returns. What it raises can be raised from a coroutine as well."""
+    try:
+        result = task.function()
+    except StopIteration as error:
+        raise RuntimeError(f"{task.name} raised StopIteration") from error
+    if inspect.iscoroutine(result):
+        result.close()
+        raise TypeError(
+            f"{task.name} is a plain function and returned a coroutine; make it a coroutine function (async def), "
+            "or wrap one: functools.partial(function, argument)"
+        )
+    return result
 
 
 @dataclass(frozen=True)
@@ -208,7 +231,7 @@ def compare(
 def run_model(name: str, tasks: Sequence[NamedTask], capacity: int) -> Run:
     """Run the tasks under one model."""
     model = MODELS[name]
-    recorder = Recorder(capacity)
+    recorder = Recorder(capacity, sample_interval_s=SAMPLE_INTERVAL_S)
     outcomes = Outcomes.of(len(tasks))
     cpu_before, wall_before = time.process_time(), time.monotonic()
     model.run(tasks, recorder, outcomes)

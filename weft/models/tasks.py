@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import inspect
 import sys
@@ -49,8 +50,11 @@ class NamedTask:
     @property
     def is_coroutine_function(self) -> bool:
         """Whether calling it makes a coroutine."""
-        return inspect.iscoroutinefunction(self.function) or inspect.iscoroutinefunction(
-            getattr(self.function, "__call__", None)  # noqa: B004  an object whose __call__ is a coroutine function
+        function: Any = self.function
+        while isinstance(function, functools.partial):
+            function = function.func
+        return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+            getattr(type(function), "__call__", None)  # noqa: B004  an object whose __call__ is a coroutine function
         )
 
 
@@ -137,11 +141,15 @@ def run_file(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise TaskFileError(f"{path}: not a Python file; its name must end in .py")
     module = importlib.util.module_from_spec(spec)
+    replaced = sys.modules.get(path.stem)
     sys.modules[path.stem] = module
     sys.path.insert(0, str(path.resolve().parent))
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[path.stem]
+        if replaced is None:
+            sys.modules.pop(path.stem, None)
+        else:
+            sys.modules[path.stem] = replaced
         raise
     return module

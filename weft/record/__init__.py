@@ -8,11 +8,12 @@
 A recording is iterated for its records, and `timeline()` reads it as intervals, which `weft.figures` draws.
 """
 
-from weft.record.recorder import Recorder
+from weft.record.recorder import SAMPLE_INTERVAL_S, Recorder
 from weft.record.recording import Record, Recording
 from weft.record.timeline import Activity, Outcome, Phase, Slice, Task, Thread, Timeline
 
 __all__ = [
+    "SAMPLE_INTERVAL_S",
     "Activity",
     "Outcome",
     "Phase",

@@ -30,6 +30,7 @@ DEFAULT_CAPACITY = 1 << 18
 DEEPEST_WAIT = 16
 """Coroutines looked at, from a task's own inwards, to say what it waits for."""
 SAMPLE_INTERVAL_S = 0.001
+"""How often to sample where a picture is wanted. It costs a few hundredths of a core, so it is off by default."""
 
 
 class Recorder:
@@ -40,14 +41,14 @@ class Recorder:
         capacity: int = DEFAULT_CAPACITY,
         *,
         waits: bool = True,
-        sample_interval_s: float | None = SAMPLE_INTERVAL_S,
+        sample_interval_s: float | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Make a recorder of `capacity` records, rounded up to a power of two; the newest are kept.
 
-        With `waits`, a waiting task's record says which coroutine it waits in. Every `sample_interval_s` seconds a
-        thread of the recorder's asks each recorded thread's CPU clock whether it computed, which tells blocking from
-        running; None: do not, and so it is where the system has no such clocks (macOS). With a `clock`, times are
+        With `waits`, a waiting task's record says which coroutine it waits in. With
+        `sample_interval_s`, a thread of the recorder's asks each recorded thread's CPU clock that often whether it
+        computed, which tells blocking from running; it is not done where the system has no such clocks (macOS). With a `clock`, times are
         taken from it instead of from the system's counters.
         """
         if capacity < 1:
@@ -89,9 +90,7 @@ class Recorder:
             if task is not None:
                 names[number] = list(self.names_of(task))
         loops = [loop for loop in [reference() for reference in list(self.loops)] if loop is not None]
-        connections = [
-            (loop.thread, number, label) for loop in loops for number, label in list(loop.labels.items())
-        ]
+        connections = [(loop.thread, number, label) for loop in loops for number, label in list(loop.labels.items())]
         threads = [name for _, name in list(self.threads)]
         return Recording.resolve(packed, keys, lost, threads, names, self.resolution_ns(), connections)
 

@@ -6,36 +6,16 @@ import socket
 from typing import Any
 
 from weft.core import _os
-from weft.ports import Channel
 
 
-class SocketChannel(Channel):
+class SocketChannel(_os.FdChannel):
     """Moves bytes through a socket, which it owns: closing the channel closes the socket."""
 
     def __init__(self, sock: socket.socket, peername: Any = None) -> None:
+        _os.FdChannel.__init__(self, sock.fileno())
         self.sock = sock
-        self.fd = sock.fileno()
         self._peername = peername
-
-    def fileno(self) -> int:
-        """Return the descriptor; -1 once closed."""
-        return self.fd
-
-    def recv(self, size: int) -> bytes | None:
-        """Return up to `size` bytes, b"" at the end of the stream, None if there is nothing yet."""
-        return _os.recv(self.fd, size)
-
-    def recv_into(self, buffer: Any) -> int:
-        """Fill `buffer` and return how many bytes came: 0 at the end of the stream, -1 if nothing is there yet."""
-        return _os.recv_into(self.fd, buffer)
-
-    def send(self, data: Any) -> int:
-        """Send bytes; return how many were taken, -1 if none can be taken now."""
-        return _os.send(self.fd, data)
-
-    def send_many(self, chunks: list[Any]) -> int:
-        """Send several pieces with one system call; return how many bytes were taken in all."""
-        return _os.send_many(self.fd, chunks)
+        self._sockname: Any = None
 
     def shutdown(self) -> None:
         """Tell the peer that nothing more will be sent."""
@@ -44,13 +24,15 @@ class SocketChannel(Channel):
     def close(self) -> None:
         """Close the socket. Closing twice does nothing."""
         if self.fd >= 0:
+            self.name("sockname")
+            self.name("peername")
             self.fd = -1
             self.sock.close()
 
     def name(self, which: str) -> Any:
         """Return the socket, its own address ("sockname") or the peer's ("peername"); None if it is not known.
 
-        The peer's address is remembered, and is known after the connection ended.
+        Both addresses are still known after the channel was closed.
         """
         if which == "socket":
             return self.sock
@@ -59,7 +41,9 @@ class SocketChannel(Channel):
                 self._peername = address_or_none(self.sock.getpeername)
             return self._peername
         if which == "sockname":
-            return address_or_none(self.sock.getsockname)
+            if self._sockname is None:
+                self._sockname = address_or_none(self.sock.getsockname)
+            return self._sockname
         return None
 
 

@@ -10,9 +10,12 @@ from typing import Any
 
 from weft.core import _os
 from weft.core.loop import Core
+from weft.core.timers import TimerHandle
 from weft.ports import Source
 
 IN_PROGRESS = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR})
+RETRY_S = 0.001
+"""How long to wait before knocking again at a UNIX socket whose backlog is full: the system does not tell when."""
 
 
 class Connector(Source):
@@ -29,11 +32,15 @@ class Connector(Source):
         self.address = address
         self.done = done
         self.fd = -1
+        self.retry: TimerHandle | None = None
 
     def start(self) -> None:
         """Begin. An address that the system refuses at once is reported like any other failure, by `done`."""
+        self.retry = None
         code = self.sock.connect_ex(self.address)
-        if code in IN_PROGRESS:
+        if code == errno.EAGAIN and self.sock.family == socket.AF_UNIX:
+            self.retry = self.loop.call_later(RETRY_S, self.start)
+        elif code in IN_PROGRESS:
             self.fd = self.sock.fileno()
             self.loop.poller.add(self.fd, self, _os.WRITE)
         else:
@@ -58,6 +65,9 @@ class Connector(Source):
 
     def cancel(self) -> None:
         """Stop watching; after that nothing is called any more."""
+        if self.retry is not None:
+            self.retry.cancel()
+            self.retry = None
         if self.fd >= 0:
             self.loop.poller.remove(self.fd)
             self.fd = -1

@@ -12,7 +12,8 @@ cdef class Stream(Source):
     cdef object __weakref__
     cdef Core loop
     cdef Channel channel
-    cdef object protocol, data_received, context, listener
+    cdef object protocol, data_received, listener
+    cdef readonly object context
     cdef int fd, small_reads, dropped_writes
     cdef readonly int state
     cdef readonly long long number
@@ -20,14 +21,15 @@ cdef class Stream(Source):
     cdef Py_ssize_t read_size, pending, high, low
     cdef object first
     cdef object others
-    cdef bint is_reading_paused, is_listed, is_blocked, is_protocol_paused
+    cdef object borrower
+    cdef bint is_reading_paused, is_listed, is_blocked
+    cdef readonly bint is_protocol_paused
 
     cdef int change(self, int event) except -1
     @cython.locals(interest=cython.uint)
     cdef int watch(self) except -1
+    @cython.locals(left=cython.int, ended=cython.uint, size=Py_ssize_t, count=Py_ssize_t, filled=cython.int)
     cpdef ready(self, unsigned int events)
-    @cython.locals(left=cython.int, filled=cython.int, ended=cython.uint, size=Py_ssize_t, count=Py_ssize_t)
-    cdef read(self, unsigned int events)
     cdef int read_again(self, unsigned int events) except -1
     cdef int note_size(self, Py_ssize_t count) except -1
     @cython.locals(observer=Observer)

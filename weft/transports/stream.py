@@ -15,7 +15,7 @@ import asyncio
 import contextvars
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
@@ -46,6 +46,8 @@ WARN_AFTER = 5
 class Stream(Source):
     """A connected transport with asyncio's Transport interface, over any channel."""
 
+    _start_tls_compatible = True  # asyncio's and aiohttp's question whether TLS can run over this
+
     def __init__(
         self, loop: Core, channel: Channel, protocol: Any, context: contextvars.Context, listener: Any = None
     ) -> None:
@@ -66,6 +68,7 @@ class Stream(Source):
         self.pending = 0
         self.is_listed = False  # on the loop's list of what to flush when the callback returns
         self.is_blocked = False  # the system takes no more for now
+        self.borrower: Any = None  # who sends through the channel for now, instead of `write`
         self.is_protocol_paused = False
         self.high = HIGH_WATER
         self.low = HIGH_WATER // 4
@@ -79,7 +82,7 @@ class Stream(Source):
         return asyncio.Transport
 
     def __repr__(self) -> str:
-        return f"<weft.Stream number={self.number} fd={self.fd} {lifecycle.STATES[self.state][0]} pending={self.pending}>"
+        return f"<weft.Stream {self.number} fd={self.fd} {lifecycle.STATES[self.state][0]} pending={self.pending}>"
 
     # -- beginning
 
@@ -122,14 +125,11 @@ class Stream(Source):
     # -- reading
 
     def ready(self, events: int) -> None:
-        """Read, and send what waits, as the events say."""
+        """Send what waits; then read until less comes than is asked for, and give each piece to the protocol."""
         if self.is_blocked and events & (_os.WRITE | _os.ERROR | _os.HANGUP):
             self.send_pending()
-        if events & (_os.READ | _os.ERROR | _os.HANGUP | _os.PEER_CLOSED):
-            self.read(events)
-
-    def read(self, events: int) -> None:
-        """Read until less came than was asked for, and give each piece to the protocol."""
+        if not events & (_os.READ | _os.ERROR | _os.HANGUP | _os.PEER_CLOSED):
+            return
         left = READS_AN_EVENT
         ended = events & (_os.ERROR | _os.HANGUP | _os.PEER_CLOSED)
         while not self.is_reading_paused and (self.state == lifecycle.OPEN or self.state == lifecycle.WRITE_CLOSED):
@@ -258,6 +258,8 @@ class Stream(Source):
         if self.state != lifecycle.OPEN and self.state != lifecycle.READ_CLOSED:
             self.refuse_write()
             return
+        if self.borrower is not None:
+            raise RuntimeError("unable to write; sendfile is in progress")
         size = len(data)
         if size == 0:
             return
@@ -357,6 +359,8 @@ class Stream(Source):
         if self.state == lifecycle.WRITE_CLOSED or self.state == lifecycle.BOTH_CLOSED:
             self.shut_down()
         self.hold_protocol(False)
+        if self.borrower is not None:
+            self.borrower(None)
 
     def hold_protocol(self, is_held: bool) -> None:
         """Ask the protocol to write no more for now, or let it write again. What it raises is reported."""
@@ -400,9 +404,34 @@ class Stream(Source):
         """Half close: what was accepted is sent, then the peer is told that nothing more comes."""
         if self.state != lifecycle.OPEN and self.state != lifecycle.READ_CLOSED:
             return
+        if self.borrower is not None:
+            raise RuntimeError("unable to write; sendfile is in progress")
         self.change(lifecycle.WRITE_ENDED)
         if self.pending == 0:
             self.shut_down()
+
+    def lend(self, borrower: Callable[[BaseException | None], None]) -> None:
+        """Let another send through the channel: nothing can be written until `take_back`.
+
+        `borrower(None)` is called once what was written before has left, and `borrower(error)` if the stream ends.
+        Raises RuntimeError where nothing can be sent any more, or the channel is lent already.
+        """
+        if self.borrower is not None:
+            raise RuntimeError("unable to lend a stream twice; sendfile is in progress")
+        if self.state != lifecycle.OPEN and self.state != lifecycle.READ_CLOSED:
+            raise RuntimeError(f"unable to send through a stream that is {lifecycle.STATES[self.state][0]}")
+        if self.pending > 0 and not self.is_blocked:
+            self.send_pending()
+        if self.state >= lifecycle.CLOSING:
+            borrower(ConnectionResetError("the connection ended before the file could be sent"))
+            return
+        self.borrower = borrower
+        if self.pending == 0:
+            borrower(None)
+
+    def take_back(self) -> None:
+        """Let `write` send again. Doing so twice does nothing."""
+        self.borrower = None
 
     def shut_down(self) -> None:
         """Tell the peer that nothing more will be sent."""
@@ -455,6 +484,9 @@ class Stream(Source):
         self.is_blocked = False
         if was_started:
             self.loop.poller.remove(self.fd)
+        if self.borrower is not None:
+            self.borrower(error or ConnectionAbortedError("the transport was closed while a file was sent"))
+            self.borrower = None
         self.loop.push(make_handle(self.finish, (error,), self.context))
 
     def finish(self, error: BaseException | None) -> None:

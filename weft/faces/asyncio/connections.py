@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from weft.core.loop import Core
+from weft.faces.asyncio.tls import asked_security, begin_secured, refuse_bool, refuse_ssl_socket, secured_factory
 from weft.transports.channel import SocketChannel
 from weft.transports.listener import Listener, SocketAcceptor, no_delay
+from weft.transports.security import Security
 from weft.transports.stream import Stream
+from weft.transports.tls import outermost
 
 
 class Server(asyncio.AbstractServer):
@@ -107,12 +110,12 @@ class Server(asyncio.AbstractServer):
     def close_clients(self) -> None:
         """Close every connection that was accepted, in good order."""
         for stream in list(self._streams.values()):
-            stream.close()
+            outermost(stream).close()
 
     def abort_clients(self) -> None:
         """End every connection that was accepted, at once."""
         for stream in list(self._streams.values()):
-            stream.abort()
+            outermost(stream).abort()
 
     async def wait_closed(self) -> None:
         """Wait until the server is closed and every connection that it accepted has ended."""
@@ -160,10 +163,18 @@ class Connections(Core):
         The addresses of `host` are tried one after another. Raises OSError when none answers; with `all_errors`, an
         ExceptionGroup of what each said.
         """
-        refuse("create_connection", ssl=ssl, happy_eyeballs_delay=happy_eyeballs_delay, interleave=interleave)
-        refuse_alone("ssl", server_hostname=server_hostname)
-        refuse_alone("ssl", ssl_handshake_timeout=ssl_handshake_timeout)
-        refuse_alone("ssl", ssl_shutdown_timeout=ssl_shutdown_timeout)
+        refuse("create_connection", happy_eyeballs_delay=happy_eyeballs_delay, interleave=interleave)
+        if ssl and server_hostname is None:
+            if not host:
+                raise ValueError("You must set server_hostname when using ssl without a host")
+            server_hostname = host
+        security = asked_security(
+            ssl,
+            is_server=False,
+            server_hostname=server_hostname,
+            ssl_handshake_timeout=ssl_handshake_timeout,
+            ssl_shutdown_timeout=ssl_shutdown_timeout,
+        )
         if sock is not None:
             if host is not None or port is not None:
                 raise ValueError("host/port and sock can not be specified at the same time")
@@ -178,7 +189,7 @@ class Connections(Core):
                     *local_addr, family=family, type=socket.SOCK_STREAM, proto=proto, flags=flags
                 )
             sock = await self._connect_first(infos, sources, all_errors)
-        return await self._begin_stream(sock, protocol_factory)
+        return await self._begin_stream(sock, protocol_factory, security)
 
     async def connect_accepted_socket(
         self,
@@ -190,15 +201,28 @@ class Connections(Core):
         ssl_shutdown_timeout: float | None = None,
     ) -> tuple[Any, Any]:
         """Give a connection that was accepted elsewhere to a protocol; return (transport, protocol)."""
-        refuse("connect_accepted_socket", ssl=ssl)
+        security = asked_security(
+            ssl,
+            is_server=True,
+            ssl_handshake_timeout=ssl_handshake_timeout,
+            ssl_shutdown_timeout=ssl_shutdown_timeout,
+        )
         check_stream_socket(sock)
-        return await self._begin_stream(sock, protocol_factory)
+        return await self._begin_stream(sock, protocol_factory, security)
 
-    async def _begin_stream(self, sock: socket.socket, factory: Callable[[], Any]) -> tuple[Any, Any]:
-        """Start a stream on a connected socket; if that fails, the socket is closed."""
+    async def _begin_stream(
+        self, sock: socket.socket, factory: Callable[[], Any], security: Security | None = None
+    ) -> tuple[Any, Any]:
+        """Start a stream on a connected socket, with TLS if asked; if that fails, the socket is closed."""
         try:
             sock.setblocking(False)
             no_delay(sock)
+        except BaseException:
+            sock.close()
+            raise
+        if security is not None:
+            return await begin_secured(self, sock, factory, security)
+        try:
             protocol = factory()
             stream = Stream(self, SocketChannel(sock), protocol, contextvars.copy_context())
         except BaseException:
@@ -257,9 +281,13 @@ class Connections(Core):
 
         Raises OSError where an address cannot be bound; nothing is left listening then.
         """
-        refuse("create_server", ssl=ssl)
-        refuse_alone("ssl", ssl_handshake_timeout=ssl_handshake_timeout)
-        refuse_alone("ssl", ssl_shutdown_timeout=ssl_shutdown_timeout)
+        refuse_bool(ssl)
+        security = asked_security(
+            ssl,
+            is_server=True,
+            ssl_handshake_timeout=ssl_handshake_timeout,
+            ssl_shutdown_timeout=ssl_shutdown_timeout,
+        )
         if sock is not None:
             if host is not None or port is not None:
                 raise ValueError("host/port and sock can not be specified at the same time")
@@ -271,7 +299,7 @@ class Connections(Core):
         else:
             infos = await self._listening_addresses(host, port, family, flags)
             sockets = bind_all(infos, reuse_address, reuse_port, keep_alive)
-        server = Server(self, sockets, protocol_factory, backlog)
+        server = Server(self, sockets, secured_factory(self, protocol_factory, security), backlog)
         if start_serving:
             try:
                 await server.start_serving()
@@ -316,15 +344,9 @@ def refuse(method: str, **options: Any) -> None:
             raise NotImplementedError(f"{name}= of {method}() is not there yet in this version of Weft")
 
 
-def refuse_alone(other: str, **options: Any) -> None:
-    """Raise ValueError for an option that means nothing without another one."""
-    for name, value in options.items():
-        if value is not None:
-            raise ValueError(f"{name} is only meaningful with {other}")
-
-
 def check_stream_socket(sock: socket.socket) -> None:
     """Raise ValueError for a socket that is not a stream."""
+    refuse_ssl_socket(sock)
     if sock.type != socket.SOCK_STREAM:
         raise ValueError(f"A Stream Socket was expected, got {sock!r}")
 

@@ -189,7 +189,7 @@ class Descriptors(Core):
                 remove(fd)
 
     def _check_nonblocking(self, sock: socket.socket) -> None:
-        if self._is_debugging and sock.gettimeout() != 0:  # type: ignore[attr-defined]
+        if self.is_debugging and sock.gettimeout() != 0:  # type: ignore[attr-defined]
             raise ValueError("the socket must be non-blocking")
 
 

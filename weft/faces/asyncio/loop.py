@@ -21,35 +21,58 @@ from weft.core.loop import Core
 from weft.core.readiness import default_poller
 from weft.core.waker import Waker
 from weft.faces.asyncio.connections import Connections
+from weft.faces.asyncio.datagrams import Datagrams
+from weft.faces.asyncio.debugging import Debugging, check_callback, stack_of_caller
 from weft.faces.asyncio.descriptors import Descriptors
+from weft.faces.asyncio.pipes import Pipes
+from weft.faces.asyncio.processes import Processes
+from weft.faces.asyncio.sendfile import Sendfile
 from weft.faces.asyncio.signals import Signals
+from weft.faces.asyncio.tls import TLS
 from weft.faces.asyncio.unfinished import Unfinished
+from weft.faces.asyncio.unix import UnixSockets
 from weft.ports import Clock, Poller
 
 T = TypeVar("T")
+FACTORIES_NAME = sys.version_info >= (3, 13, 3)
+"""Whether a task's name is the task factory's to give; before that Python, the loop sets it afterwards."""
 logger = logging.getLogger("weft")
 
 
-class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.AbstractEventLoop):  # type: ignore[misc]
+class Loop(  # type: ignore[misc]
+    Connections,
+    UnixSockets,
+    Datagrams,
+    Debugging,
+    Descriptors,
+    Pipes,
+    Processes,
+    Sendfile,
+    Signals,
+    TLS,
+    Unfinished,
+    Core,
+    asyncio.AbstractEventLoop,
+):
     """An event loop for any asyncio program. `weft.new_event_loop()` makes one with the platform's best poller."""
 
     def __init__(self, poller: Poller | None = None, clock: Clock | None = None) -> None:
         Core.__init__(self, poller or default_poller(), clock or MonotonicClock())
+        Debugging.__init__(self)
         Descriptors.__init__(self)
         Signals.__init__(self)
+        Processes.__init__(self)
         self._waker = Waker(self, self._signal_came)
         self._thread_id = 0
-        self._is_debugging = sys.flags.dev_mode
         self._exception_handler: Callable[[Loop, dict[str, Any]], object] | None = None
         self._task_factory: Any = None
         self._default_executor: concurrent.futures.Executor | None = None
         self._executor_is_shut_down = False
         self._asyncgens: weakref.WeakSet[AsyncGenerator[Any, Any]] = weakref.WeakSet()
         self._asyncgens_are_shut_down = False
-        self.slow_callback_duration = 0.1
 
     def __repr__(self) -> str:
-        return f"<weft.Loop running={self.is_running()} closed={self.is_over} debug={self._is_debugging}>"
+        return f"<weft.Loop running={self.is_running()} closed={self.is_over} debug={self.is_debugging}>"
 
     def __del__(self) -> None:
         if hasattr(self, "_waker") and not self.is_over:
@@ -66,19 +89,20 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
         hooks = sys.get_asyncgen_hooks()
         self._thread_id = threading.get_ident()
         self._begin_signals()
+        self._track_origins(self.is_debugging)
         sys.set_asyncgen_hooks(firstiter=self._asyncgen_began, finalizer=self._asyncgen_dropped)
         asyncio._set_running_loop(self)
-        observer = self.observer
-        if observer is not None:
-            observer.run_begin(self)
+        if self.observer is not None:
+            self.observer.run_begin(self)
         try:
             self.run_turns()
         finally:
-            if observer is not None:
-                observer.run_end(self)
+            if self.observer is not None:  # not the one of the begin: another may have been attached meanwhile
+                self.observer.run_end(self)
             self.is_stopping = False
             self._thread_id = 0
             asyncio._set_running_loop(None)
+            self._track_origins(False)
             sys.set_asyncgen_hooks(*hooks)
             self._end_signals()
 
@@ -104,11 +128,9 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
         return future.result()
 
     def _stop_after(self, future: asyncio.Future[Any]) -> None:
-        if not future.cancelled():
-            error = future._exception  # `exception()` would mark it as seen
-            if isinstance(error, (SystemExit, KeyboardInterrupt)):
-                return  # it passes through the loop by itself
-        self.stop()
+        is_exit = not future.cancelled() and isinstance(future.exception(), (SystemExit, KeyboardInterrupt))
+        if not is_exit:  # an exit passes through the loop by itself
+            self.stop()
 
     def is_running(self) -> bool:
         """Return whether the loop runs."""
@@ -127,6 +149,7 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
         self._forget_signals()
         self._waker.close()
         self.clear()
+        self._children.end_all()
         self.poller.close()
         executor = self._default_executor
         self._default_executor = None
@@ -152,7 +175,11 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
         """Call `callback(*args)` soon; may be called from any thread, and wakes the loop."""
         self._check_closed()
         handle = make_handle(callback, args, context)
+        if self.is_debugging:
+            check_callback(callback, "call_soon_threadsafe")
+            handle.origin = stack_of_caller()
         self.inbox.append(handle)
+        self.inbox_is_filled = True
         self._waker.wake()
         return handle
 
@@ -174,17 +201,28 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
         self._check_closed()
         if self._task_factory is None:
             task = asyncio.Task(coro, loop=self, name=name, context=context, **options)
-        elif context is None:
-            task = self._task_factory(self, coro, **options)
+            if task._source_traceback:  # type: ignore[attr-defined]
+                del task._source_traceback[-1]  # type: ignore[attr-defined]  # this line
         else:
-            task = self._task_factory(self, coro, context=context, **options)
-        if self._task_factory is not None and name is not None:
+            task = self._make_task(coro, name, context, options)
+        if self.observer is not None:
+            self.observer.task_made(task)
+        return task
+
+    def _make_task(
+        self, coro: Any, name: str | None, context: contextvars.Context | None, options: dict[str, Any]
+    ) -> Any:
+        """Have the task factory make a task. It is told only of the options that were given."""
+        if context is not None:
+            options["context"] = context
+        if name is not None and FACTORIES_NAME:
+            options["name"] = name
+        task = self._task_factory(self, coro, **options)
+        if name is not None and not FACTORIES_NAME:
             try:
                 task.set_name(name)
             except AttributeError:
                 pass  # a factory's future without a name
-        if self.observer is not None:
-            self.observer.task_made(task)
         return task
 
     def set_task_factory(self, factory: Any) -> None:
@@ -204,6 +242,8 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
     ) -> asyncio.Future[T]:
         """Call `func(*args)` in a thread of `executor` (None: the loop's own pool); return a future of the result."""
         self._check_closed()
+        if self.is_debugging:
+            check_callback(func, "run_in_executor")
         if executor is None:
             if self._executor_is_shut_down:
                 raise RuntimeError("Executor shutdown has been called")
@@ -290,7 +330,8 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> Any:
         """Return what `socket.getaddrinfo` does, looked up in a thread."""
-        return await self.run_in_executor(None, socket.getaddrinfo, host, port, family, type, proto, flags)
+        look_up = self._look_up_timed if self.is_debugging else socket.getaddrinfo
+        return await self.run_in_executor(None, look_up, host, port, family, type, proto, flags)
 
     async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> tuple[str, str]:
         """Return what `socket.getnameinfo` does, looked up in a thread."""
@@ -299,7 +340,6 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
     # -- exceptions and debugging
 
     default_exception_handler: Any = asyncio.BaseEventLoop.default_exception_handler
-    _current_handle = None  # which that handler looks at
 
     def set_exception_handler(self, handler: Any) -> None:
         """Have `handler(loop, context)` called for exceptions that nobody else handles; None: log them."""
@@ -315,7 +355,7 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
         """Show an exception to whoever runs the loop. What a handler raises is shown by the default one."""
         if self._exception_handler is not None:
             try:
-                self._exception_handler(self, context)
+                run_within(context, self._exception_handler, self)
                 return
             except (SystemExit, KeyboardInterrupt):
                 raise
@@ -328,13 +368,15 @@ class Loop(Connections, Descriptors, Signals, Unfinished, Core, asyncio.Abstract
         except BaseException:
             logger.error("Exception in default exception handler", exc_info=True)
 
-    def get_debug(self) -> bool:
-        """Return whether debug mode is on."""
-        return self._is_debugging
 
-    def set_debug(self, enabled: bool) -> None:
-        """Turn debug mode on or off."""
-        self._is_debugging = enabled
+def run_within(report: dict[str, Any], handler: Callable[..., object], loop: Loop) -> None:
+    """Call `handler(loop, report)` in the context of the task, future or call that the report is about."""
+    about = report.get("task") or report.get("future") or report.get("handle")
+    context = about.get_context() if hasattr(about, "get_context") else None
+    if isinstance(context, contextvars.Context):
+        context.run(handler, loop, report)
+    else:
+        handler(loop, report)
 
 
 def settle(future: asyncio.Future[None]) -> None:

@@ -1,0 +1,49 @@
+"""The named tests: which tests of CPython's a loop other than asyncio's own cannot pass, or Weft does not pass yet."""
+
+from __future__ import annotations
+
+import platform
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+FILES = {"white-box": HERE / "white_box.toml", "not there yet": HERE / "not_there_yet.toml"}
+
+
+@dataclass
+class Group:
+    """Tests that are named for one reason; `kind` is "white-box" or "not there yet"."""
+
+    kind: str
+    reason: str
+    tests: list[str]
+    pythons: list[str] | None = None  # None: all of them
+    builds: list[str] | None = None
+
+    def holds_on(self, python: str, build: str) -> bool:
+        """Return whether the group is meant for this Python and build."""
+        return (self.pythons is None or python in self.pythons) and (self.builds is None or build in self.builds)
+
+
+def groups() -> list[Group]:
+    """Return every group of both files."""
+    found = []
+    for kind, path in FILES.items():
+        entries: list[dict[str, Any]] = tomllib.loads(path.read_text()).get("group", [])
+        found += [Group(kind, **entry) for entry in entries]
+    return found
+
+
+def named_on(build: str, python: str | None = None) -> dict[str, Group]:
+    """Return the named tests of one Python (this one) and build. Raises ValueError for a test that is named twice."""
+    python = python or ".".join(platform.python_version_tuple()[:2])
+    named: dict[str, Group] = {}
+    for group in groups():
+        if group.holds_on(python, build):
+            for test in group.tests:
+                if test in named:
+                    raise ValueError(f"{test} is named twice: {named[test].reason!r} and {group.reason!r}")
+                named[test] = group
+    return named

@@ -1,0 +1,181 @@
+"""Runs tests in worker processes, several at a time; one that hangs or dies costs a process, not the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+START_S = 60.0
+"""How long a worker may take to start, and to find the tests of a module."""
+
+
+@dataclass
+class Outcome:
+    """What became of one test. `status` is passed, failed, skipped, hung or died."""
+
+    name: str
+    status: str
+    reason: str = ""
+    seconds: float = 0.0
+    ours: int = 0
+    others: int = 0
+
+
+class WorkerLost(Exception):
+    """The worker gave no answer: "died", its process ended, or "hung", the time was up."""
+
+
+class WorkerBroken(Exception):
+    """No worker can be started at all; says why."""
+
+
+class Worker:
+    """A process that runs tests; made anew after each loss."""
+
+    def __init__(self, kind: str, environ: dict[str, str]) -> None:
+        self.kind = kind
+        self.environ = environ
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = tempfile.TemporaryFile()
+        self.answers = b""
+
+    def start(self) -> None:
+        """Start the process, unless it runs."""
+        if self.process is not None:
+            return
+        commands_in, self.commands_fd = os.pipe()
+        self.answers_fd, answers_out = os.pipe()
+        self.answers = b""
+        script = Path(__file__).with_name("worker.py")
+        self.process = subprocess.Popen(
+            [sys.executable, str(script), self.kind, str(commands_in), str(answers_out)],
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            pass_fds=(commands_in, answers_out),
+            start_new_session=True,
+            env=self.environ,
+        )
+        os.close(commands_in)
+        os.close(answers_out)
+        try:
+            self.answer(START_S)
+        except WorkerLost:
+            raise WorkerBroken(f"the tests' process does not start:\n{self.said(0)}") from None
+
+    def ask(self, command: dict[str, Any], limit_s: float) -> Any:
+        """Give a command and return the answer. Raises WorkerLost after `limit_s` seconds, or if the process ends."""
+        self.start()
+        try:
+            os.write(self.commands_fd, json.dumps(command).encode() + b"\n")
+        except BrokenPipeError:
+            self.stop()
+            raise WorkerLost("died") from None
+        return json.loads(self.answer(limit_s))
+
+    def answer(self, limit_s: float) -> bytes:
+        """Return the next line that the process answers. Raises WorkerLost; the process is gone then."""
+        while b"\n" not in self.answers:
+            is_ready = select.select([self.answers_fd], [], [], limit_s)[0]
+            data = os.read(self.answers_fd, 1 << 16) if is_ready else b""
+            if not data:
+                self.stop()
+                raise WorkerLost("died" if is_ready else "hung")
+            self.answers += data
+        line, _, self.answers = self.answers.partition(b"\n")
+        return line
+
+    def said(self, position: int) -> str:
+        """Return the end of what the process wrote since the log had this length."""
+        self.log.seek(position)
+        return self.log.read().decode(errors="replace")[-6000:]
+
+    def run(self, name: str, limit_s: float) -> Outcome:
+        """Run one test. What the worker wrote before it was lost is the reason for that."""
+        position = self.log.seek(0, os.SEEK_END)
+        try:
+            return Outcome(name, **self.ask({"run": name, "limit_s": limit_s}, limit_s + 2))
+        except WorkerLost as lost:
+            return Outcome(name, str(lost), self.said(position), limit_s)
+
+    def stop(self) -> None:
+        """End the process and what it started."""
+        process = self.process
+        if process is None:
+            return
+        self.process = None
+        os.close(self.commands_fd)
+        os.close(self.answers_fd)
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        process.wait()
+
+
+def find_tests(modules: list[str], environ: dict[str, str]) -> dict[str, list[str]]:
+    """Return the names of each module's tests."""
+    worker = Worker("asyncio", environ)
+    try:
+        return {module: worker.ask({"find": module}, START_S) for module in modules}
+    finally:
+        worker.stop()
+
+
+def run_tests(
+    kind: str,
+    names: list[str],
+    environ: dict[str, str],
+    limit_of: Callable[[str], float],
+    jobs: int,
+    tell: Callable[[Outcome], None] = lambda outcome: None,
+) -> dict[str, Outcome]:
+    """Run tests, the tests of one class in order in one process, `jobs` processes at a time."""
+    batches: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+    for batch in batches_of(names):
+        batches.put(batch)
+    outcomes: dict[str, Outcome] = {}
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        worker = Worker(kind, environ)
+        try:
+            while not failures:
+                batch = batches.get_nowait()
+                for name in batch:
+                    outcomes[name] = worker.run(name, limit_of(name))
+                    tell(outcomes[name])
+        except queue.Empty:
+            pass
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            worker.stop()
+
+    threads = [threading.Thread(target=work) for _ in range(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    return outcomes
+
+
+def batches_of(names: list[str]) -> list[list[str]]:
+    """Return the names by class, the classes in the order in which they come."""
+    batches: dict[str, list[str]] = {}
+    for name in names:
+        batches.setdefault(name.rpartition(".")[0], []).append(name)
+    return list(batches.values())
