@@ -1,4 +1,4 @@
-"""The named tests: which tests of CPython's a loop other than asyncio's own cannot pass, or Weft does not pass yet."""
+"""The named tests: those that only asyncio's own loop can pass, and those that Weft does not pass yet."""
 
 from __future__ import annotations
 

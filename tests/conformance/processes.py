@@ -32,11 +32,11 @@ class Outcome:
     others: int = 0
 
 
-class WorkerLost(Exception):
+class WorkerLostError(Exception):
     """The worker gave no answer: "died", its process ended, or "hung", the time was up."""
 
 
-class WorkerBroken(Exception):
+class WorkerBrokenError(Exception):
     """No worker can be started at all; says why."""
 
 
@@ -47,7 +47,7 @@ class Worker:
         self.kind = kind
         self.environ = environ
         self.process: subprocess.Popen[bytes] | None = None
-        self.log = tempfile.TemporaryFile()
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
         self.answers = b""
 
     def start(self) -> None:
@@ -71,27 +71,27 @@ class Worker:
         os.close(answers_out)
         try:
             self.answer(START_S)
-        except WorkerLost:
-            raise WorkerBroken(f"the tests' process does not start:\n{self.said(0)}") from None
+        except WorkerLostError:
+            raise WorkerBrokenError(f"the tests' process does not start:\n{self.said(0)}") from None
 
     def ask(self, command: dict[str, Any], limit_s: float) -> Any:
-        """Give a command and return the answer. Raises WorkerLost after `limit_s` seconds, or if the process ends."""
+        """Give a command, return the answer. Raises WorkerLostError after `limit_s`, or if the process ends."""
         self.start()
         try:
             os.write(self.commands_fd, json.dumps(command).encode() + b"\n")
         except BrokenPipeError:
             self.stop()
-            raise WorkerLost("died") from None
+            raise WorkerLostError("died") from None
         return json.loads(self.answer(limit_s))
 
     def answer(self, limit_s: float) -> bytes:
-        """Return the next line that the process answers. Raises WorkerLost; the process is gone then."""
+        """Return the next line that the process answers. Raises WorkerLostError; the process is gone then."""
         while b"\n" not in self.answers:
             is_ready = select.select([self.answers_fd], [], [], limit_s)[0]
             data = os.read(self.answers_fd, 1 << 16) if is_ready else b""
             if not data:
                 self.stop()
-                raise WorkerLost("died" if is_ready else "hung")
+                raise WorkerLostError("died" if is_ready else "hung")
             self.answers += data
         line, _, self.answers = self.answers.partition(b"\n")
         return line
@@ -106,7 +106,7 @@ class Worker:
         position = self.log.seek(0, os.SEEK_END)
         try:
             return Outcome(name, **self.ask({"run": name, "limit_s": limit_s}, limit_s + 2))
-        except WorkerLost as lost:
+        except WorkerLostError as lost:
             return Outcome(name, str(lost), self.said(position), limit_s)
 
     def stop(self) -> None:

@@ -70,7 +70,7 @@ def as_json(figures: harness.Figures) -> dict[str, object]:
     """Return the figures for another program to read."""
     return {
         "ran": figures.ran,
-        "passed": len(figures.passed),
+        "passed": figures.passed,
         "failed": {name: figures.outcomes[name].status for name in figures.failed},
         "named": figures.named,
         "pass_though_named": figures.pass_though_named,

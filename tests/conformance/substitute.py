@@ -38,7 +38,7 @@ def install(kind: str) -> Tally:
 
     asyncio.BaseEventLoop.__init__ = counted_init  # type: ignore[method-assign]
     # Imported before the names below change, so that its own base class stays asyncio's.
-    utils = importlib.import_module("test.test_asyncio.utils")
+    utils: Any = importlib.import_module("test.test_asyncio.utils")
     if kind == "asyncio":
         return tally
     loop_class = weft_class(tally) if kind == "weft" else uvloop_class(tally)
@@ -46,6 +46,7 @@ def install(kind: str) -> Tally:
     names.SelectorEventLoop = loop_class
     names.BaseEventLoop = loop_class
     names.base_events.BaseEventLoop = loop_class
+    names.selector_events.BaseSelectorEventLoop = loop_class
     names.unix_events.SelectorEventLoop = loop_class
     names.unix_events._UnixDefaultEventLoopPolicy._loop_factory = loop_class
     if hasattr(asyncio, "EventLoop"):
@@ -78,7 +79,7 @@ def uvloop_class(tally: Tally) -> type:
     """Return a class of uvloop's loops that is called as asyncio's is."""
     import uvloop
 
-    class UvLoop(uvloop.Loop):  # type: ignore[misc]
+    class UvLoop(uvloop.Loop):
         def __new__(cls, selector: Any = None) -> Any:
             if isinstance(selector, selectors.BaseSelector):
                 selector.close()
@@ -139,10 +140,10 @@ def moved_class(tally: Tally) -> type:
             for moment in moments:
                 self._moved_clock.now_s += self._moves.send(moment) or 0
 
-        def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
             return self.call_at(self.time() + delay, callback, *args, context=context)
 
-        def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
             self._moments.append(when)
             return super().call_at(when, callback, *args, context=context)
 

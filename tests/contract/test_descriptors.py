@@ -142,7 +142,7 @@ def test_a_descriptor_of_a_transport_is_refused(loop, pair):
 
     async def main():
         transport, _ = await loop.connect_accepted_socket(lambda: witness, ours)
-        with pytest.raises(RuntimeError, match="used by a transport"):
+        with pytest.raises(RuntimeError, match="used by transport"):
             loop.add_reader(ours, print)
         transport.close()
         await witness.until("lost")

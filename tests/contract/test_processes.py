@@ -209,13 +209,11 @@ def test_ten_megabytes_each_on_stdout_and_stderr_come_whole(loop: weft.Loop) -> 
 def test_what_is_fed_in_comes_back_from_cat(loop: weft.Loop) -> None:
     data = os.urandom(1_000_000)
 
-    async def main() -> bytes:
+    async def main() -> tuple[bytes, bytes]:
         process = await asyncio.create_subprocess_exec("cat", stdin=PIPE, stdout=PIPE)
-        output, errors = await process.communicate(data)
-        assert errors is None
-        return output
+        return await process.communicate(data)
 
-    assert loop.run_until_complete(main()) == data
+    assert loop.run_until_complete(main()) == (data, None)
 
 
 def test_a_child_that_closes_its_stdin_early_breaks_the_pipe_and_runs_on(loop: weft.Loop) -> None:
@@ -246,17 +244,16 @@ def test_communicate_takes_no_notice_of_a_child_that_does_not_read(loop: weft.Lo
 
 
 def test_stderr_can_go_where_stdout_goes_and_nothing_anywhere(loop: weft.Loop, tmp_path: pathlib.Path) -> None:
-    async def main() -> bytes:
+    async def main() -> tuple[bytes, bytes]:
         process = await shell("echo out; echo err >&2", stdout=PIPE, stderr=subprocess.STDOUT)
-        output, errors = await process.communicate()
-        assert errors is None
+        output = await process.communicate()
         with open(tmp_path / "file", "wb") as file:
             process = await shell("cat; echo err >&2", stdin=subprocess.DEVNULL, stdout=file, stderr=file)
-            assert process.stdin is process.stdout is process.stderr is None
+            assert (process.stdin, process.stdout, process.stderr) == (None, None, None)
             await process.communicate()
         return output
 
-    assert loop.run_until_complete(main()) == b"out\nerr\n"
+    assert loop.run_until_complete(main()) == (b"out\nerr\n", None)
     assert (tmp_path / "file").read_bytes() == b"err\n"
 
 
@@ -281,7 +278,7 @@ def test_options_reach_the_child(loop: weft.Loop, tmp_path: pathlib.Path) -> Non
 
 @pytest.mark.parametrize("preexec_fn", [None, do_nothing])
 def test_the_protocol_is_told_made_first_and_lost_last(loop: weft.Loop, preexec_fn: Any) -> None:
-    async def main() -> Parent:
+    async def main() -> Any:
         transport, parent = await loop.subprocess_exec(
             Parent, "/bin/sh", "-c", "echo out; echo err >&2; exit 3", preexec_fn=preexec_fn
         )
@@ -317,7 +314,7 @@ def test_connection_lost_waits_for_the_pipes_of_a_child_that_has_ended(loop: wef
 
 
 def test_a_slow_reader_pauses_and_resumes_the_protocol(loop: weft.Loop) -> None:
-    async def main() -> list[Any]:
+    async def main() -> Any:
         transport, parent = await loop.subprocess_shell(Parent, "read line; cat >/dev/null", stdout=None, stderr=None)
         stdin = transport.get_pipe_transport(0)
         stdin.write(b"x" * 1_000_000)
@@ -483,7 +480,7 @@ def test_a_child_that_was_reaped_through_its_popen_keeps_its_status(loop: weft.L
         ("/etc/passwd", {}, PermissionError),
         ("/bin/sh", {"cwd": "/nowhere/to/be/found"}, FileNotFoundError),
         ("/bin/sh", {"cwd": "/etc/passwd"}, NotADirectoryError),
-        ("/bin/sh", {"env": {"=": "="}}, ValueError),
+        ("/bin/sh", {"env": {"NAME": "\0"}}, ValueError),
         ("/bin/sh", {"no_such_option": 1}, TypeError),
     ],
 )

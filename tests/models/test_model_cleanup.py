@@ -2,6 +2,7 @@ import asyncio
 import gc
 import os
 import threading
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -99,6 +100,27 @@ def test_the_threads_of_an_executor_are_ended(model):
 
     assert len(worked_in) == 1
     assert not worked_in[0].is_alive()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_waiting_task_is_not_collected_though_only_the_loop_knows_it(model):
+    def wake(reference: "weakref.ref[asyncio.Future[str]]") -> None:
+        gc.collect()
+        future = reference()
+        if future is None:
+            asyncio.get_running_loop().stop()
+        else:
+            future.set_result("woken")
+
+    async def waits_alone() -> str:
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        loop.call_soon(wake, weakref.ref(future))
+        return await future
+
+    run = weft.compare([waits_alone, waits], model).runs[0]
+
+    assert run.results == ["woken", "done"]
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -33,7 +33,7 @@ class TimerHandle(Handle):
         self.callback = None
         self.arguments = None
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
         return asyncio.TimerHandle
 

@@ -132,10 +132,12 @@ def run_on_loop(loop: asyncio.AbstractEventLoop, tasks: Sequence[tuple[int, Name
             result = future.result() if error is None else None
         outcomes.settle(index, started, result, error)
 
+    running = []  # a loop knows its tasks weakly: one that waits for what only itself refers to would be collected
     for index, task in tasks:
         started = time.monotonic()
         future = loop.create_task(coroutine_of(task), name=task.name)
         future.add_done_callback(lambda done, index=index, started=started: settle(index, started, done))  # type: ignore[misc]
+        running.append(future)
     try:
         loop.run_forever()
     finally:

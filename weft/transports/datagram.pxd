@@ -26,7 +26,7 @@ cdef class DatagramEndpoint(Source):
     cdef unsigned int interest
     cdef object queue
     cdef Py_ssize_t pending, high, low
-    cdef bint is_blocked, is_protocol_paused
+    cdef bint is_blocked, is_protocol_paused, goes_on
 
     cdef int change(self, int event) except -1
     @cython.locals(interest=cython.uint)

@@ -77,6 +77,10 @@ def address_or_none(ask: Any) -> Any:
         return None
 
 
+class DatagramTransport(asyncio.DatagramTransport, asyncio.Transport):
+    """What an endpoint calls its class: asyncio's own are of both kinds."""
+
+
 class DatagramEndpoint(Source):
     """A datagram socket's transport with asyncio's DatagramTransport interface, over any datagram channel.
 
@@ -104,6 +108,7 @@ class DatagramEndpoint(Source):
         self.retry: Any = None
         self.is_blocked = False  # the system takes no more for now
         self.is_protocol_paused = False
+        self.goes_on = False  # in the next turn, whatever the poller says
         self.high = HIGH_WATER
         self.low = HIGH_WATER // 4
         self.dropped_writes = 0
@@ -113,7 +118,7 @@ class DatagramEndpoint(Source):
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
         # A real base would give a layout conflict in the compiled build.
-        return asyncio.DatagramTransport
+        return DatagramTransport
 
     def __repr__(self) -> str:
         state = lifecycle.STATES[self.state][0]
@@ -161,7 +166,7 @@ class DatagramEndpoint(Source):
         """Send what waits, and receive, as the events say."""
         if self.is_blocked and events & (_os.WRITE | _os.ERROR | _os.HANGUP):
             self.send_queued()
-        if events & (_os.READ | _os.ERROR | _os.HANGUP):
+        if events & (_os.READ | _os.ERROR | _os.HANGUP) and not self.goes_on:
             self.receive(events)
 
     def receive(self, events: int) -> None:
@@ -210,10 +215,13 @@ class DatagramEndpoint(Source):
 
     def go_on(self) -> None:
         """Go on receiving, and sending, in the next turn: an edge is told of only once."""
-        self.loop.push(make_handle(self.ready_again, (), None))
+        if not self.goes_on:
+            self.goes_on = True
+            self.loop.push(make_handle(self.ready_again, (), None))
 
     def ready_again(self) -> None:
         """Act on readiness that was told of earlier."""
+        self.goes_on = False
         try:
             self.ready(_os.READ | _os.WRITE)
         except (SystemExit, KeyboardInterrupt):
@@ -227,7 +235,8 @@ class DatagramEndpoint(Source):
         """Send a datagram, which may be empty, to `addr`, or to the one peer; never waits.
 
         Raises TypeError for anything but bytes-like objects, ValueError where the endpoint has one peer and `addr`
-        is another. An error of the system's is told to the protocol.
+        is another. An error of the system's is told to the protocol; so is that an address is missing, which with
+        asyncio would end the endpoint (an echo server would be ended by anybody who has no address to answer to).
         """
         if type(data) is not bytes and not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
@@ -240,9 +249,6 @@ class DatagramEndpoint(Source):
             return
         if self.channel.is_connected:
             addr = None
-        elif addr is None:
-            self.fail(TypeError("sendto() of an endpoint without a remote address needs one"))
-            return
         if self.queue is None:
             if self.try_send(data, addr):
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import errno
 import os
 import socket
 import sys
@@ -11,12 +12,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from weft.core.loop import Core
+from weft.faces.asyncio.eyeballs import bind_error, connect_first, interleaved
 from weft.faces.asyncio.tls import asked_security, begin_secured, refuse_bool, refuse_ssl_socket, secured_factory
 from weft.transports.channel import SocketChannel
 from weft.transports.listener import Listener, SocketAcceptor, no_delay
 from weft.transports.security import Security
 from weft.transports.stream import Stream
 from weft.transports.tls import outermost
+
+PASSES_OVER_UNAVAILABLE = sys.version_info >= (3, 13)
+"""Whether a server passes over an address that this machine does not have, as long as another can be bound."""
 
 
 class Server(asyncio.AbstractServer):
@@ -160,10 +165,12 @@ class Connections(Core):
     ) -> tuple[Any, Any]:
         """Connect by TCP and return (transport, protocol).
 
-        The addresses of `host` are tried one after another. Raises OSError when none answers; with `all_errors`, an
-        ExceptionGroup of what each said.
+        The addresses of `host` are tried one after another; with `happy_eyeballs_delay`, the next one begins after
+        that many seconds already (RFC 8305; 0.25 is its advice), and the families take turns. Raises OSError when
+        none answers; with `all_errors`, an ExceptionGroup of what each said.
         """
-        refuse("create_connection", happy_eyeballs_delay=happy_eyeballs_delay, interleave=interleave)
+        if happy_eyeballs_delay is not None and interleave is None:
+            interleave = 1
         if ssl and server_hostname is None:
             if not host:
                 raise ValueError("You must set server_hostname when using ssl without a host")
@@ -188,7 +195,9 @@ class Connections(Core):
                 sources = await self._resolve(
                     *local_addr, family=family, type=socket.SOCK_STREAM, proto=proto, flags=flags
                 )
-            sock = await self._connect_first(infos, sources, all_errors)
+            if interleave:
+                infos = interleaved(infos, interleave)
+            sock = await connect_first(self, infos, sources, delay_s=happy_eyeballs_delay, all_errors=all_errors)
         return await self._begin_stream(sock, protocol_factory, security)
 
     async def connect_accepted_socket(
@@ -235,29 +244,6 @@ class Connections(Core):
             stream.close()  # cancelled: nobody will get hold of it
             raise
         return stream, protocol
-
-    async def _connect_first(self, infos: list[Any], sources: list[Any] | None, all_errors: bool) -> socket.socket:
-        """Return a socket connected to the first address that answers."""
-        errors: list[OSError] = []
-        for family, kind, proto, _, address in infos:
-            sock = socket.socket(family, kind, proto)
-            try:
-                sock.setblocking(False)
-                if sources is not None:
-                    bind_first(sock, sources)
-                await self._connect(sock, address)  # type: ignore[attr-defined]
-                return sock
-            except OSError as error:
-                sock.close()
-                errors.append(error)
-            except BaseException:
-                sock.close()
-                raise
-        if all_errors:
-            raise ExceptionGroup("create_connection failed", errors)
-        if len({str(error) for error in errors}) == 1:
-            raise errors[0]
-        raise OSError("Multiple exceptions: " + ", ".join(str(error) for error in errors))
 
     async def create_server(
         self,
@@ -337,32 +323,11 @@ class Connections(Core):
         return infos
 
 
-def refuse(method: str, **options: Any) -> None:
-    """Raise NotImplementedError for an option that is not there yet."""
-    for name, value in options.items():
-        if value is not None and value is not False:
-            raise NotImplementedError(f"{name}= of {method}() is not there yet in this version of Weft")
-
-
 def check_stream_socket(sock: socket.socket) -> None:
     """Raise ValueError for a socket that is not a stream."""
     refuse_ssl_socket(sock)
     if sock.type != socket.SOCK_STREAM:
         raise ValueError(f"A Stream Socket was expected, got {sock!r}")
-
-
-def bind_first(sock: socket.socket, sources: list[Any]) -> None:
-    """Bind a socket to the first of the local addresses that is of its family. Raises OSError."""
-    errors = []
-    for family, _, _, _, address in sources:
-        if family != sock.family:
-            continue
-        try:
-            sock.bind(address)
-            return
-        except OSError as error:
-            errors.append(bind_error(address, error))
-    raise errors[0] if errors else OSError(f"no matching local address with {sock.family!r} found")
 
 
 def bind_all(
@@ -391,6 +356,9 @@ def bind_all(
             try:
                 sock.bind(address)
             except OSError as error:
+                if error.errno == errno.EADDRNOTAVAIL and PASSES_OVER_UNAVAILABLE:
+                    sockets.pop().close()
+                    continue
                 raise bind_error(address, error) from None
         if not sockets:
             raise OSError(f"could not bind on any address out of {[info[4] for info in infos]!r}")
@@ -399,9 +367,3 @@ def bind_all(
             sock.close()
         raise
     return sockets
-
-
-def bind_error(address: Any, error: OSError) -> OSError:
-    """Return an error that names the address."""
-    text = (error.strerror or str(error)).lower()
-    return OSError(error.errno, f"error while attempting to bind on address {address!r}: {text}")

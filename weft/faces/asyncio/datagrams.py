@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import socket
+import sys
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from weft.core.loop import Core
+from weft.faces.asyncio.tls import refuse_ssl_socket
 from weft.faces.asyncio.unix import remove_stale
 from weft.transports.datagram import DatagramEndpoint, SocketDatagramChannel
+
+EXPECTED = "A datagram socket" if sys.version_info >= (3, 13) else "A UDP Socket"  # as asyncio of each Python says
 
 
 class Datagrams(Core):
@@ -140,29 +143,34 @@ class Datagrams(Core):
 
     async def sock_recvfrom(self, sock: socket.socket, bufsize: int) -> tuple[bytes, Any]:
         """Return a datagram from a non-blocking socket, up to `bufsize` bytes of it, and its sender's address."""
-        return await self._when_readable(sock, partial(sock.recvfrom, bufsize))  # type: ignore[no-any-return]
+        refuse_ssl_socket(sock)
+        face: Any = self
+        received: tuple[bytes, Any] = await face._when(
+            face.add_reader, face.remove_reader, sock, lambda: sock.recvfrom(bufsize)
+        )
+        return received
 
     async def sock_recvfrom_into(self, sock: socket.socket, buf: Any, nbytes: int = 0) -> tuple[int, Any]:
         """Fill `buf`, or `nbytes` of it, with a datagram; return how many bytes came, and its sender's address."""
-        return await self._when_readable(sock, partial(sock.recvfrom_into, buf, nbytes or len(buf)))  # type: ignore[no-any-return]
+        refuse_ssl_socket(sock)
+        face: Any = self
+        received: tuple[int, Any] = await face._when(
+            face.add_reader, face.remove_reader, sock, lambda: sock.recvfrom_into(buf, nbytes or len(buf))
+        )
+        return received
 
     async def sock_sendto(self, sock: socket.socket, data: Any, address: Any) -> int:
         """Send a datagram from a non-blocking socket to `address`; return how many bytes were sent."""
-        return await self._when_writable(sock, partial(sock.sendto, data, address))  # type: ignore[no-any-return]
-
-    async def _when_readable(self, sock: socket.socket, attempt: Callable[[], Any]) -> Any:
+        refuse_ssl_socket(sock)
         face: Any = self
-        return await face._when(face.add_reader, face.remove_reader, sock, attempt)
-
-    async def _when_writable(self, sock: socket.socket, attempt: Callable[[], Any]) -> Any:
-        face: Any = self
-        return await face._when(face.add_writer, face.remove_writer, sock, attempt)
+        sent: int = await face._when(face.add_writer, face.remove_writer, sock, lambda: sock.sendto(data, address))
+        return sent
 
 
 def check_datagram_socket(sock: socket.socket) -> None:
     """Raise ValueError for a socket that is not for datagrams."""
     if sock.type == socket.SOCK_STREAM:
-        raise ValueError(f"A datagram socket was expected, got {sock!r}")
+        raise ValueError(f"{EXPECTED} was expected, got {sock!r}")
 
 
 def refuse_beside_sock(**options: Any) -> None:

@@ -62,12 +62,13 @@ class Debugging(Core):
             self._origins_before = None
 
     def check_call(self, handle: Handle, method: str) -> None:
-        """Remember where a call was made. Raises RuntimeError in a wrong thread, TypeError for what cannot be called."""
-        if self._thread_id not in (0, threading.get_ident()):
+        """Remember where a call was made. Raises RuntimeError in a wrong thread, TypeError for no callback."""
+        here = threading.get_ident()
+        if self._thread_id not in (0, here):
             instead = "" if method == "call_soon" else f"loop.{method}, ..."
             raise RuntimeError(
                 "Non-thread-safe operation invoked on an event loop other than the current one: "
-                f"{method}() was called in thread {thread_name(threading.get_ident())!r}, but the loop runs in thread "
+                f"{method}() was called in thread {thread_name(here)!r}, but the loop runs in thread "
                 f"{thread_name(self._thread_id)!r}: use loop.call_soon_threadsafe({instead}) there"
             )
         check_callback(handle.callback, method)
@@ -115,7 +116,7 @@ def described(what: Any) -> str:
         return repr(owner)
     if what.cancelled():
         return repr(what)
-    source = format_helpers._format_callback_source(what.callback, what.arguments)  # type: ignore[attr-defined]
+    source = format_helpers._format_callback_source(what.callback, what.arguments)
     return f"<{type(what).__name__} {source}{what.made_at()}>"
 
 

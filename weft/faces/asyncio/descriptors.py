@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from weft.core import _os
 from weft.core.handle import Handle, make_handle
 from weft.core.loop import Core
+from weft.faces.asyncio.debugging import stack_of_caller
 from weft.ports import Source
 from weft.transports.connector import Connector
 
@@ -51,11 +52,11 @@ class Descriptors(Core):
 
     def add_reader(self, fd: Any, callback: Callable[..., object], *args: Any) -> Handle:
         """Call `callback(*args)` whenever `fd` is readable, until `remove_reader`; replaces an earlier callback."""
-        return self._watch(fd, "reader", make_handle(callback, args, contextvars.copy_context()))
+        return self._watch(fd, "reader", self._watcher(callback, args))
 
     def add_writer(self, fd: Any, callback: Callable[..., object], *args: Any) -> Handle:
         """Call `callback(*args)` whenever `fd` is writable, until `remove_writer`; replaces an earlier callback."""
-        return self._watch(fd, "writer", make_handle(callback, args, contextvars.copy_context()))
+        return self._watch(fd, "writer", self._watcher(callback, args))
 
     def remove_reader(self, fd: Any) -> bool:
         """Stop watching for readability; return whether anything was watched for."""
@@ -64,6 +65,12 @@ class Descriptors(Core):
     def remove_writer(self, fd: Any) -> bool:
         """Stop watching for writability; return whether anything was watched for."""
         return self._unwatch(fd, "writer")
+
+    def _watcher(self, callback: Callable[..., object], arguments: tuple[Any, ...]) -> Handle:
+        handle = make_handle(callback, arguments, contextvars.copy_context())
+        if self.is_debugging:
+            handle.origin = stack_of_caller()
+        return handle
 
     def _watch(self, fileobj: Any, side: str, handle: Handle) -> Handle:
         self._check_closed()  # type: ignore[attr-defined]
@@ -75,7 +82,7 @@ class Descriptors(Core):
             try:
                 self.poller.add(fd, watch, watch.interest())
             except FileExistsError:
-                raise RuntimeError(f"File descriptor {fd} is used by a transport; use its methods") from None
+                raise used_by_transport(fd) from None
             self._watches[fd] = watch
             return handle
         old = getattr(watch, side)
@@ -91,7 +98,10 @@ class Descriptors(Core):
             return False
         fd = descriptor_of(fileobj)
         watch = self._watches.get(fd)
-        if watch is None or getattr(watch, side) is None:
+        if watch is None:
+            self._refuse_transport(fd)
+            return False
+        if getattr(watch, side) is None:
             return False
         getattr(watch, side).cancel()
         setattr(watch, side, None)
@@ -101,6 +111,16 @@ class Descriptors(Core):
             del self._watches[fd]
             self.poller.remove(fd)
         return True
+
+    def _refuse_transport(self, fd: int) -> None:
+        """Raise RuntimeError for a descriptor that a transport watches. Another one is left as it was."""
+        try:
+            self.poller.add(fd, Watch(self, fd), 0)
+        except FileExistsError:
+            raise used_by_transport(fd) from None
+        except (OSError, ValueError):
+            return  # closed, or not one that can be watched
+        self.poller.remove(fd)
 
     # -- sockets of the user's own
 
@@ -189,8 +209,13 @@ class Descriptors(Core):
                 remove(fd)
 
     def _check_nonblocking(self, sock: socket.socket) -> None:
-        if self.is_debugging and sock.gettimeout() != 0:  # type: ignore[attr-defined]
+        if self.is_debugging and sock.gettimeout() != 0:
             raise ValueError("the socket must be non-blocking")
+
+
+def used_by_transport(fd: int) -> RuntimeError:
+    """Return the exception for a descriptor that is not the user's to watch."""
+    return RuntimeError(f"File descriptor {fd} is used by transport: use the transport's methods, not the loop's")
 
 
 def descriptor_of(fileobj: Any) -> int:

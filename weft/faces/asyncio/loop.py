@@ -371,7 +371,7 @@ class Loop(  # type: ignore[misc]
 
 def run_within(report: dict[str, Any], handler: Callable[..., object], loop: Loop) -> None:
     """Call `handler(loop, report)` in the context of the task, future or call that the report is about."""
-    about = report.get("task") or report.get("future") or report.get("handle")
+    about: Any = report.get("task") or report.get("future") or report.get("handle")
     context = about.get_context() if hasattr(about, "get_context") else None
     if isinstance(context, contextvars.Context):
         context.run(handler, loop, report)

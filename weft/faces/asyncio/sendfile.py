@@ -110,11 +110,15 @@ class Sendfile(Core):
         refuse_ssl_socket(sock)
         check_sendfile(sock, file, offset, count)
         try:
-            return await FileSender(self, sock, regular_file(file), offset, count).run()
+            return await self._sock_sendfile_native(sock, file, offset, count)
         except asyncio.SendfileNotAvailableError:
             if not fallback:
                 raise
         return await self._sock_sendfile_fallback(sock, file, offset, count)
+
+    async def _sock_sendfile_native(self, sock: socket.socket, file: Any, offset: int, count: int | None) -> int:
+        """Have the system send a file through a socket. Raises SendfileNotAvailableError where it cannot."""
+        return await FileSender(self, sock, regular_file(file), offset, count).run()
 
     async def _sock_sendfile_fallback(self, sock: socket.socket, file: Any, offset: int, count: int | None) -> int:
         """Read a file and send it through a socket."""

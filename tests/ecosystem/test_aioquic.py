@@ -1,0 +1,76 @@
+"""aioquic, which lives on UDP: QUIC, client and server, on Weft as on asyncio."""
+
+import asyncio
+import hashlib
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from aioquic.asyncio import QuicConnectionProtocol, connect, serve
+from aioquic.quic.configuration import QuicConfiguration
+
+DATA = random.Random(5).randbytes(2_000_000)
+
+
+@pytest.fixture
+def configurations(authority: trustme.CA, tmp_path: Path) -> tuple[QuicConfiguration, QuicConfiguration]:
+    """A server's configuration and a client's that trusts it."""
+    path = tmp_path / "server.pem"
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(path))
+    server = QuicConfiguration(is_client=False, alpn_protocols=["weft"])
+    server.load_cert_chain(path, path)
+    client = QuicConfiguration(is_client=True, alpn_protocols=["weft"], server_name="localhost")
+    client.load_verify_locations(cadata=authority.cert_pem.bytes())
+    return server, client
+
+
+async def exchange(server_configuration: QuicConfiguration, client_configuration: QuicConfiguration) -> Any:
+    answering: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(answer(reader, writer))
+        answering.add(task)
+        task.add_done_callback(answering.discard)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        digest = hashlib.sha256()
+        while data := await reader.read(65536):
+            digest.update(data)
+            writer.write(data)
+        writer.write(digest.digest())
+        writer.write_eof()
+
+    made: list[Any] = []
+
+    class Remembering(QuicConnectionProtocol):
+        def connection_made(self, transport: Any) -> None:
+            made.append(transport)
+            super().connection_made(transport)
+
+    server = await serve(
+        "127.0.0.1", 0, configuration=server_configuration, create_protocol=Remembering, stream_handler=accept
+    )
+    port = server._transport.get_extra_info("sockname")[1]
+    async with connect("127.0.0.1", port, configuration=client_configuration) as client:
+        await client.ping()
+
+        async def ask(data: bytes) -> bool:
+            reader, writer = await client.create_stream()
+            writer.write(data)
+            writer.write_eof()
+            back = await reader.read()
+            return back == data + hashlib.sha256(data).digest()
+
+        large = await ask(DATA)
+        small = await asyncio.gather(*[ask(DATA[number : number + 5000]) for number in range(50)])
+    server.close()
+    return large, small, len(made)
+
+
+def test_megabytes_on_one_stream_and_fifty_streams_at_once(run_on_both: Any, configurations: Any) -> None:
+    large, small, _ = run_on_both(exchange, *configurations)
+
+    assert large
+    assert small == [True] * 50
