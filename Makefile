@@ -17,10 +17,11 @@ demo: $(VENV)/.built
 test: check
 	$(BIN)/python tools/run_tests.py
 
-check: $(VENV)/.built
+check: $(VENV)/.tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/draw_lifecycle.py --check
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/echo.py
@@ -35,11 +36,16 @@ $(VENV)/.installed: pyproject.toml setup.py
 		{ echo "Weft needs Python 3.11 or newer, and $(PYTHON) is older: make PYTHON=python3.13"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[cli]' --group test --group check
+	$(BIN)/python -m pip install --quiet --group build
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[cli]'
 	touch $@
 
 $(VENV)/.built: $(VENV)/.installed $(SOURCES)
 	$(BIN)/python setup.py --quiet build_ext --inplace
+	touch $@
+
+$(VENV)/.tested: $(VENV)/.built
+	$(BIN)/python -m pip install --quiet --group test --group check --group ecosystem
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.built

@@ -47,7 +47,8 @@ def environment(version: str) -> str | None:
         subprocess.run([base, "-m", "venv", folder], check=True)
         pip = [python, "-m", "pip", "install", "--quiet"]
         subprocess.run([*pip, "--upgrade", "pip"], check=True)
-        subprocess.run([*pip, "--editable", ".[cli]", "--group", "test", "--group", "check"], cwd=ROOT, check=True)
+        subprocess.run([*pip, "--group", "build", "--group", "test"], cwd=ROOT, check=True)
+        subprocess.run([*pip, "--no-build-isolation", "--editable", ".[cli]"], cwd=ROOT, check=True)
         stamp.touch()
     subprocess.run([python, "setup.py", "--quiet", "build_ext", "--inplace"], cwd=ROOT, check=True)
     return str(python)

@@ -24,6 +24,7 @@ COMPILED_MODULES = (
     "weft.transports.channel",
     "weft.transports.datagram",
     "weft.transports.stream",
+    "weft.transports.records",
     "weft.transports.tls",
     "weft.transports.pipe",
     "weft.record.recorder",

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,10 +105,12 @@ class Worker:
     def run(self, name: str, limit_s: float) -> Outcome:
         """Run one test. What the worker wrote before it was lost is the reason for that."""
         position = self.log.seek(0, os.SEEK_END)
+        begin_s = time.monotonic()
         try:
             return Outcome(name, **self.ask({"run": name, "limit_s": limit_s}, limit_s + 2))
         except WorkerLostError as lost:
-            return Outcome(name, str(lost), self.said(position), limit_s)
+            seconds = time.monotonic() - begin_s
+            return Outcome(name, "hung" if seconds >= limit_s else str(lost), self.said(position), seconds)
 
     def stop(self) -> None:
         """End the process and what it started."""
@@ -166,8 +169,12 @@ def run_tests(
     threads = [threading.Thread(target=work) for _ in range(jobs)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException as error:
+        failures.append(error)  # each ends with the test that it runs
+        raise
     if failures:
         raise failures[0]
     return outcomes

@@ -1,7 +1,7 @@
 """One process that runs CPython's asyncio tests, one by one, as the runner asks for them.
 
 Commands come in on one descriptor, a line of JSON each, and answers leave on another; what the tests print goes
-elsewhere. A test that hangs is the runner's to deal with: it kills this process and starts another.
+elsewhere. A test that hangs ends the process, and the runner starts another.
 """
 
 from __future__ import annotations
@@ -75,12 +75,15 @@ class Worker:
         return list(found)
 
     def run(self, name: str, limit_s: float) -> dict[str, Any]:
-        """Run one test; return what became of it, and how many loops it made. A hang is dumped to stderr."""
+        """Run one test; return what became of it, and how many loops it made.
+
+        If it takes longer, every thread's stack is dumped to stderr and the process ends.
+        """
         if name not in self.tests:
             self.find(name.partition(".")[0])
         verdict = Verdict()
         before = (self.tally.ours, self.tally.others)
-        faulthandler.dump_traceback_later(limit_s)
+        faulthandler.dump_traceback_later(limit_s, exit=True)
         start = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("default")

@@ -278,7 +278,7 @@ def test_what_is_no_tls_ends_an_open_connection_with_an_error_and_an_alert(loop,
         await witness.until("lost")
 
         assert isinstance(witness.error, ssl.SSLError)
-        with pytest.raises(ssl.SSLError, match="ALERT|alert"):
+        with pytest.raises(ssl.SSLError, match=r"ALERT|alert"):
             await peer.recv()
 
     loop.run_until_complete(main())

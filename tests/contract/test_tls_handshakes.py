@@ -100,13 +100,15 @@ def test_a_client_without_the_certificate_that_the_server_asks_for_is_refused(lo
         served = []
         server, port = await listen(loop, context, lambda: served.append(Witness()) or served[-1])
 
-        # In TLS 1.3 the client has agreed before the server refuses it.
-        with pytest.raises((ssl.SSLError, ConnectionResetError)) as caught:
+        try:
             _, protocol = await connect(loop, port, client_context())
-            await protocol.until("lost")
-            raise protocol.error
+            await protocol.until("lost")  # in TLS 1.3 the client has agreed before the server refuses it
+            error = protocol.error
+        except OSError as raised:
+            error = raised
 
-        assert isinstance(caught.value, ConnectionResetError) or "ALERT" in str(caught.value)
+        assert isinstance(error, ssl.SSLError)
+        assert "ALERT" in str(error)
         await stop(server)
         assert [witness.calls for witness in served] == [[]]
 
@@ -182,9 +184,7 @@ def test_a_client_that_says_nothing_is_given_up_in_time(loop, reported):
             await told.wait()
 
             assert "longer than 0.01 seconds" in str(reported.pop()["exception"])
-            with pytest.raises(ConnectionResetError):
-                assert await loop.sock_recv(silent, 1) == b""
-                raise ConnectionResetError
+            assert await loop.sock_recv(silent, 1) == b""
         await stop(server)
 
     loop.run_until_complete(main())
@@ -207,7 +207,7 @@ def test_a_peer_that_speaks_no_tls_is_refused(loop, pair):
         )
         await loop.sock_sendall(theirs, b"HTTP/1.0 400 Bad Request\r\n\r\n")
 
-        with pytest.raises(ssl.SSLError, match="WRONG_VERSION|wrong version|RECORD|record"):
+        with pytest.raises(ssl.SSLError, match=r"(?i)wrong.version|record"):
             await connecting
 
     loop.run_until_complete(main())
@@ -260,9 +260,7 @@ def test_a_protocol_is_told_nothing_of_a_handshake_that_failed(loop, pair):
     async def main():
         ours, theirs = pair
         witness = Witness()
-        accepting = asyncio.ensure_future(
-            loop.connect_accepted_socket(lambda: witness, ours, ssl=server_context())
-        )
+        accepting = asyncio.ensure_future(loop.connect_accepted_socket(lambda: witness, ours, ssl=server_context()))
         await loop.sock_sendall(theirs, b"no TLS at all")
 
         with pytest.raises(ssl.SSLError):

@@ -313,9 +313,9 @@ def test_a_socket_is_closed_if_the_factory_raises(loop: weft.Loop, tmp_path: Pat
 
 @pytest.mark.parametrize("method", ["create_unix_connection", "create_unix_server"])
 def test_a_path_and_a_socket_do_not_go_together(loop: weft.Loop, tmp_path: Path, method: str) -> None:
-    with socket.socket(socket.AF_UNIX) as sock:
-        with pytest.raises(ValueError, match="path and sock can not be specified at the same time"):
-            loop.run_until_complete(getattr(loop, method)(Echo, tmp_path / "s", sock=sock))
+    message = "path and sock can not be specified at the same time"
+    with socket.socket(socket.AF_UNIX) as sock, pytest.raises(ValueError, match=message):
+        loop.run_until_complete(getattr(loop, method)(Echo, tmp_path / "s", sock=sock))
 
 
 @pytest.mark.parametrize("method", ["create_unix_connection", "create_unix_server"])
@@ -329,9 +329,9 @@ def test_a_path_or_a_socket_is_needed(loop: weft.Loop, method: str) -> None:
     "family, kind", [(socket.AF_INET, socket.SOCK_STREAM), (socket.AF_UNIX, socket.SOCK_DGRAM)], ids=["inet", "dgram"]
 )
 def test_a_socket_of_another_kind_is_refused(loop: weft.Loop, method: str, family: int, kind: int) -> None:
-    with socket.socket(family, kind) as sock:
-        with pytest.raises(ValueError, match="A UNIX Domain Stream Socket was expected"):
-            loop.run_until_complete(getattr(loop, method)(Echo, sock=sock))
+    message = "A UNIX Domain Stream Socket was expected"
+    with socket.socket(family, kind) as sock, pytest.raises(ValueError, match=message):
+        loop.run_until_complete(getattr(loop, method)(Echo, sock=sock))
 
 
 @pytest.mark.parametrize("option", ["ssl_handshake_timeout", "ssl_shutdown_timeout"])
@@ -344,8 +344,8 @@ def test_options_of_tls_need_tls(loop: weft.Loop, tmp_path: Path, method: str, o
 def test_a_servers_name_needs_tls_and_tls_needs_a_servers_name(loop: weft.Loop, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="server_hostname is only meaningful with ssl"):
         loop.run_until_complete(loop.create_unix_connection(Echo, tmp_path / "s", server_hostname="here"))
+    context = ssl.create_default_context()
     with pytest.raises(ValueError, match="you have to pass server_hostname when using ssl"):
-        context = ssl.create_default_context()
         loop.run_until_complete(loop.create_unix_connection(Echo, tmp_path / "s", ssl=context))
 
 

@@ -69,7 +69,12 @@ class Peer:
     """TLS on a bare socket, step by step, so that a test says what leaves when."""
 
     def __init__(
-        self, loop: Any, sock: socket.socket, context: ssl.SSLContext, hostname: str | None = None, session: Any = None
+        self,
+        loop: Any,
+        sock: socket.socket,
+        context: ssl.SSLContext,
+        hostname: str | None = None,
+        session: Any = None,
     ) -> None:
         self.loop = loop
         self.sock = sock

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -157,8 +158,6 @@ def postgres_server() -> Iterator[Postgres]:
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
     """A folder whose path is short enough for a UNIX socket in it."""
-    import tempfile
-
     folder = Path(tempfile.mkdtemp(prefix="weft-"))
     yield folder
     shutil.rmtree(folder)

@@ -19,14 +19,17 @@ REDIS = shutil.which("redis-server")
 
 def find_postgres() -> str | None:
     """Return the folder of PostgreSQL's programs: on the path, or where Debian puts the newest version's."""
-    folders = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: [int(n) for n in re.findall(r"\d+", str(folder))]
-    )
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=version)
     on_path = [Path(folder) for folder in os.get_exec_path()]
     for folder in [*on_path, *reversed(folders)]:
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return str(folder)
     return None
+
+
+def version(folder: Path) -> list[int]:
+    """Return the numbers in a folder's name."""
+    return [int(number) for number in re.findall(r"\d+", str(folder))]
 
 
 POSTGRES = find_postgres()
@@ -73,7 +76,8 @@ def start_postgres() -> Iterator[Postgres]:
         initdb = [f"{POSTGRES}/initdb", "-D", data, "-U", "weft", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
         subprocess.run(initdb, check=True, cwd=folder, stdout=subprocess.DEVNULL, **user)
         postgres = Postgres(free_port(), folder)
-        command = [f"{POSTGRES}/postgres", "-D", data, "-p", str(postgres.port), "-k", folder, "-h", "127.0.0.1", "-F"]
+        listening = ["-h", "127.0.0.1", "-p", str(postgres.port), "-k", folder]
+        command = [f"{POSTGRES}/postgres", "-D", data, "-F", *listening]
         with running(command, signal.SIGINT, "ready to accept connections", cwd=folder, **user):
             yield postgres
 
@@ -119,7 +123,12 @@ def temporary_folder() -> Iterator[str]:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-        return port
+    """Return a port of 127.0.0.1 that nobody listens on now, neither for streams nor for datagrams."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as sock, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
+            port: int = sock.getsockname()[1]
+            try:
+                datagrams.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

@@ -42,7 +42,7 @@ class Site:
         assert request.transport is not None
         for number in range(CHUNKS):
             await response.write(number.to_bytes(4, "big") + CHUNK)
-            self.most_unsent = max(self.most_unsent, request.transport.get_write_buffer_size())  # type: ignore[attr-defined]
+            self.most_unsent = max(self.most_unsent, request.transport.get_write_buffer_size())
         await response.write_eof()
         return response
 
@@ -104,9 +104,7 @@ def test_a_thousand_requests_over_ten_connections_that_are_kept(
     answers, were_kept = run_on_both(thousand_requests, *contexts)
 
     bodies = [bytes([number % 256]) * number for number in range(1000)]
-    assert answers == [
-        (200, {"length": len(body), "sha256": hashlib.sha256(body).hexdigest()}) for body in bodies
-    ]
+    assert answers == [(200, {"length": len(body), "sha256": hashlib.sha256(body).hexdigest()}) for body in bodies]
     assert were_kept
 
 
@@ -114,12 +112,15 @@ async def download_slowly(server: ssl.SSLContext | None = None, client: ssl.SSLC
     site = Site()
     digest = hashlib.sha256()
     count = 0
-    async with serving(site, server) as url, aiohttp.ClientSession() as session:
-        async with session.get(f"{url}/large", ssl=client or True) as response:
-            async for piece in response.content.iter_chunked(1 << 17):
-                digest.update(piece)
-                count += len(piece)
-                await asyncio.sleep(0.001)  # this is how slow it is
+    async with (
+        serving(site, server) as url,
+        aiohttp.ClientSession() as session,
+        session.get(f"{url}/large", ssl=client or True) as response,
+    ):
+        async for piece in response.content.iter_chunked(1 << 17):
+            digest.update(piece)
+            count += len(piece)
+            await asyncio.sleep(0.001)  # this is how slow it is
     return count, digest.hexdigest(), site.most_unsent <= 10 * len(CHUNK)
 
 
@@ -142,9 +143,12 @@ async def upload() -> Any:
         for _ in range(100):
             yield CHUNK
 
-    async with serving(Site()) as url, aiohttp.ClientSession() as session:
-        async with session.post(f"{url}/hash", data=pieces()) as response:
-            return await response.json()
+    async with (
+        serving(Site()) as url,
+        aiohttp.ClientSession() as session,
+        session.post(f"{url}/hash", data=pieces()) as response,
+    ):
+        return await response.json()
 
 
 def test_a_large_upload_arrives_whole(run_on_both: Any) -> None:
@@ -155,19 +159,22 @@ def test_a_large_upload_arrives_whole(run_on_both: Any) -> None:
 
 async def talk() -> Any:
     heard: list[Any] = []
-    async with serving(Site()) as url, aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"{url}/talk", max_msg_size=0) as socket:
-            for number in range(1000):
-                await socket.send_str(f"message {number}")
-                heard.append(await socket.receive_str())
-            large = CHUNK * 40
-            await socket.send_bytes(large)
-            heard.append(await socket.receive_bytes() == large[::-1])
-            for number in range(1000):
-                await socket.send_str(f"{number}")
-            heard += [await socket.receive_str() for _ in range(1000)]
-            await socket.close(code=4001)
-            heard.append(socket.close_code)
+    async with (
+        serving(Site()) as url,
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{url}/talk", max_msg_size=0) as socket,
+    ):
+        for number in range(1000):
+            await socket.send_str(f"message {number}")
+            heard.append(await socket.receive_str())
+        large = CHUNK * 40
+        await socket.send_bytes(large)
+        heard.append(await socket.receive_bytes() == large[::-1])
+        for number in range(1000):
+            await socket.send_str(f"{number}")
+        heard += [await socket.receive_str() for _ in range(1000)]
+        await socket.close(code=4001)
+        heard.append(socket.close_code)
     return heard
 
 
@@ -204,9 +211,7 @@ async def mistrust(server: ssl.SSLContext, client: ssl.SSLContext) -> Any:
         return refused
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(
-    run_on_both: Any, server_context: ssl.SSLContext
-) -> None:
+def test_a_certificate_that_nobody_vouches_for_is_refused(run_on_both: Any, server_context: ssl.SSLContext) -> None:
     stranger = ssl.create_default_context()
     trustme.CA().configure_trust(stranger)
 

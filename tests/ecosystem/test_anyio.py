@@ -17,7 +17,7 @@ import pytest
 from anyio.abc import SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 from anyio.streams.text import TextReceiveStream
-from anyio.streams.tls import TLSListener, TLSStream
+from anyio.streams.tls import TLSAttribute, TLSListener, TLSStream
 
 import weft
 
@@ -147,7 +147,7 @@ async def tls_client(server_context: ssl.SSLContext, client_context: ssl.SSLCont
         stream = await anyio.connect_tcp("localhost", port, tls=True, ssl_context=client_context)
         async with stream:
             digest = await exchange(stream)
-            cipher = stream.extra(anyio.streams.tls.TLSAttribute.tls_version)
+            cipher = stream.extra(TLSAttribute.tls_version)
         async with await anyio.connect_tcp("127.0.0.1", port) as plain:
             wrapped = await TLSStream.wrap(plain, hostname="localhost", ssl_context=client_context)
             await wrapped.send(b"wrapped")
@@ -157,9 +157,7 @@ async def tls_client(server_context: ssl.SSLContext, client_context: ssl.SSLCont
     return digest, cipher, received
 
 
-def test_tls_streams(
-    anyio_on_both: Any, server_context: ssl.SSLContext, client_context: ssl.SSLContext
-) -> None:
+def test_tls_streams(anyio_on_both: Any, server_context: ssl.SSLContext, client_context: ssl.SSLContext) -> None:
     digest, _, received = anyio_on_both(tls_client, server_context, client_context)
 
     assert digest == hashlib.sha256(DATA).hexdigest()
@@ -192,11 +190,13 @@ async def datagrams(folder: str) -> Any:
                 await one.sendto(packet[::-1], "127.0.0.1", sender)
                 heard.append(await two.receive())
     path = f"{folder}/datagrams{random.random()}"
-    async with await anyio.create_unix_datagram_socket(local_path=path) as one:
-        async with await anyio.create_connected_unix_datagram_socket(path) as two:
-            for number in range(200):
-                await two.send(b"datagram %d" % number)
-                heard.append((await one.receive())[0])
+    async with (
+        await anyio.create_unix_datagram_socket(local_path=path) as one,
+        await anyio.create_connected_unix_datagram_socket(path) as two,
+    ):
+        for number in range(200):
+            await two.send(b"datagram %d" % number)
+            heard.append((await one.receive())[0])
     return heard
 
 
@@ -207,7 +207,12 @@ def test_datagrams_over_udp_and_unix_sockets(anyio_on_both: Any, short_folder: P
     assert heard == [each[::-1] for each in sent] + sent
 
 
-CHILD = "import sys; data = sys.stdin.read(); print(data.upper(), end=''); print('done', file=sys.stderr); sys.exit(3)"
+CHILD = """
+import sys
+print(sys.stdin.read().upper(), end="")
+print("done", file=sys.stderr)
+sys.exit(3)
+"""
 
 
 async def processes() -> Any:
@@ -223,14 +228,15 @@ async def processes() -> Any:
     with anyio.move_on_after(0.05) as scope:
         await anyio.run_process([sys.executable, "-c", "import time; time.sleep(1000)"])
     in_process = await anyio.to_process.run_sync(pow, 3, 4)
-    return done.returncode, done.stdout, done.stderr, code, lines, process.returncode, scope.cancelled_caught, in_process
+    first = (done.returncode, done.stdout, done.stderr)
+    return first, code, lines, process.returncode, scope.cancelled_caught, in_process
 
 
 def test_processes_run_are_read_and_are_killed_when_cancelled(anyio_on_both: Any) -> None:
     outcome = anyio_on_both(processes)
 
     numbers = [str(number) for number in range(1000)]
-    assert outcome == (3, b"SOME TEXT\n" * 20_000, b"done\n", 5, numbers, 0, True, 81)
+    assert outcome == ((3, b"SOME TEXT\n" * 20_000, b"done\n"), 5, numbers, 0, True, 81)
 
 
 async def threads() -> Any:

@@ -18,7 +18,9 @@ def options(server: servers.Postgres, is_unix: bool = False) -> dict[str, Any]:
 async def queries(server: servers.Postgres, is_unix: bool) -> Any:
     connection = await asyncpg.connect(**options(server, is_unix))
     try:
-        values = await connection.fetch("SELECT $1::int + i AS value, repeat('x', i) AS text FROM generate_series(1, 1000) i", 5)
+        values = await connection.fetch(
+            "SELECT $1::int + i AS value, repeat('x', i) AS text FROM generate_series(1, 1000) i", 5
+        )
         try:
             await connection.execute("SELECT 1/0")
         except asyncpg.DivisionByZeroError as error:
@@ -127,7 +129,9 @@ async def listen_and_notify(server: servers.Postgres) -> Any:
     other = await asyncpg.connect(**options(server))
     heard: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
     try:
-        await connection.add_listener("news", lambda _connection, _pid, channel, text: heard.put_nowait((channel, text)))
+        await connection.add_listener(
+            "news", lambda _connection, _pid, channel, text: heard.put_nowait((channel, text))
+        )
         for number in range(200):
             await other.execute("SELECT pg_notify('news', $1)", str(number))
         return [await heard.get() for _ in range(200)]

@@ -64,7 +64,13 @@ async def serving(key: asyncssh.SSHKey, folder: str) -> AsyncIterator[dict[str, 
     )
     hosts = asyncssh.import_known_hosts(f"* {key.export_public_key().decode()}")
     try:
-        yield {"host": "127.0.0.1", "port": server.get_port(), "known_hosts": hosts, "config": None, "client_keys": None}
+        yield {
+            "host": "127.0.0.1",
+            "port": server.get_port(),
+            "known_hosts": hosts,
+            "config": None,
+            "client_keys": None,
+        }
     finally:
         server.close()
         await server.wait_closed()

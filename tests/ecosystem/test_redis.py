@@ -99,10 +99,15 @@ def test_two_subscribers_hear_all_that_is_published(run_on_both: Any, redis_serv
     assert second == [("psubscribe", 1)] + [("pmessage", each) for each in news]
 
 
+async def pop(redis: Redis) -> Any:
+    popped: Any = redis.blpop(["queue"], timeout=0)
+    return await popped
+
+
 async def cancel_a_pop(server: servers.Redis) -> Any:
     async with client(server) as redis, client(server) as other:
         await redis.flushall()
-        popping = asyncio.create_task(redis.blpop(["queue"], timeout=0))
+        popping = asyncio.create_task(pop(redis))
         while not [each for each in await other.client_list() if each["cmd"] == "blpop"]:
             await asyncio.sleep(0)
         popping.cancel()
@@ -113,7 +118,7 @@ async def cancel_a_pop(server: servers.Redis) -> Any:
         while [each for each in await other.client_list() if each["cmd"] == "blpop"]:
             await asyncio.sleep(0)
         await other.rpush("queue", "kept")
-        return popping.cancelled(), await redis.blpop(["queue"], timeout=0)
+        return popping.cancelled(), await pop(redis)
 
 
 def test_a_blocking_pop_that_is_cancelled_takes_nothing(run_on_both: Any, redis_server: servers.Redis) -> None:
@@ -123,8 +128,8 @@ def test_a_blocking_pop_that_is_cancelled_takes_nothing(run_on_both: Any, redis_
     assert list(popped) == ["queue", "kept"]
 
 
-async def refused(server: servers.Redis) -> Any:
-    async with Redis(host="127.0.0.1", port=servers.free_port(), retry=None) as redis:
+async def find_nobody() -> Any:
+    async with Redis(host="127.0.0.1", port=servers.free_port()) as redis:
         try:
             await redis.ping()
         except Exception as error:
@@ -132,7 +137,5 @@ async def refused(server: servers.Redis) -> Any:
     return None
 
 
-def test_a_server_that_is_not_there_is_an_error_of_the_library_s_own(
-    run_on_both: Any, redis_server: servers.Redis
-) -> None:
-    assert run_on_both(refused, redis_server) == "ConnectionError"
+def test_a_server_that_is_not_there_is_an_error_of_the_library_s_own(run_on_both: Any) -> None:
+    assert run_on_both(find_nobody) == "ConnectionError"

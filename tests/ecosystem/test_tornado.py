@@ -6,6 +6,7 @@ import hashlib
 import ssl
 import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.tcpclient import TCPClient
 from tornado.tcpserver import TCPServer
+from tornado.util import TimeoutError
 
 PIECE = bytes(range(256)) * 128
 PIECES = 300
@@ -102,7 +104,7 @@ def test_requests_a_download_a_thread_and_an_error(
 async def talk() -> Any:
     async with serving() as url:
         connection = await websocket.websocket_connect(url.replace("http", "ws") + "/talk")
-        heard = []
+        heard: list[Any] = []
         for number in range(300):
             await connection.write_message(f"message {number}")
             heard.append(await connection.read_message())
@@ -165,8 +167,8 @@ async def loop_and_processes() -> Any:
     seen.append(await child.wait_for_exit())
     child.stdin.close()
     try:
-        await gen.with_timeout(loop.time() + 0.01, asyncio.get_running_loop().create_future())
-    except gen.TimeoutError:
+        await gen.with_timeout(timedelta(milliseconds=10), asyncio.get_running_loop().create_future())
+    except TimeoutError:
         seen.append("timeout")
     process.Subprocess.uninitialize()
     return seen

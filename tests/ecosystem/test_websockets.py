@@ -47,7 +47,9 @@ def expected() -> list[Any]:
     return [*numbered, True, *[f"{number}" for number in range(1000)], (4001, "enough")]
 
 
-async def over_tcp(server_context: Any = None, client_context: Any = None, compression: str | None = "deflate") -> Any:
+async def over_tcp(
+    server_context: Any = None, client_context: Any = None, compression: str | None = "deflate"
+) -> Any:
     async with serve(echo, "127.0.0.1", 0, ssl=server_context, max_size=None, compression=compression) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         url = f"{'wss' if server_context else 'ws'}://localhost:{port}"

@@ -41,11 +41,11 @@ cdef class DatagramEndpoint(Source):
     cpdef sendto(self, data, addr=*)
     cdef int try_send(self, data, target) except -1
     cdef refuse_send(self)
-    cdef send_queued(self)
+    cpdef send_queued(self)
     cdef int wait_for_room(self) except -1
     cdef all_sent(self)
     cdef hold_protocol(self, bint is_held)
-    cdef tell_error(self, error)
+    cpdef tell_error(self, error)
     cpdef close(self)
     cpdef abort(self)
     cpdef lose(self, error)

@@ -165,7 +165,7 @@ class DatagramEndpoint(Source):
     def ready(self, events: int) -> None:
         """Send what waits, and receive, as the events say."""
         if self.is_blocked and events & (_os.WRITE | _os.ERROR | _os.HANGUP):
-            self.send_queued()
+            self.context.run(self.send_queued)
         if events & (_os.READ | _os.ERROR | _os.HANGUP) and not self.goes_on:
             self.receive(events)
 
@@ -182,7 +182,7 @@ class DatagramEndpoint(Source):
             try:
                 data = self.channel.recv_from()
             except OSError as error:
-                self.tell_error(error)
+                self.context.run(self.tell_error, error)
                 continue
             if data is None:
                 tries -= 1
@@ -283,7 +283,7 @@ class DatagramEndpoint(Source):
             logger.warning("%r: %d datagrams after its end were dropped; check is_closing()", self, WARN_AFTER)
 
     def send_queued(self) -> None:
-        """Send what waits, in order, until the system takes no more."""
+        """Send what waits, in order, until the system takes no more. Called within the context."""
         while self.queue:
             data, target = self.queue.popleft()
             self.pending -= len(data) + OVERHEAD
@@ -303,7 +303,7 @@ class DatagramEndpoint(Source):
             self.is_blocked = True
             self.watch()
         if not self.channel.tells_room and self.retry is None:
-            self.retry = self.loop.call_later(RETRY_S, self.send_again)
+            self.retry = self.loop.call_later(RETRY_S, self.send_again, context=self.context)
 
     def send_again(self) -> None:
         """Try again to send what waits."""
@@ -335,9 +335,9 @@ class DatagramEndpoint(Source):
             self.report(f"protocol.{method}() failed", error)
 
     def tell_error(self, error: OSError) -> None:
-        """Tell the protocol that a datagram failed. What it raises is reported."""
+        """Tell the protocol that a datagram failed, in the running context. What it raises is reported."""
         try:
-            _os.call_one(self.context, self.protocol.error_received, error)
+            self.protocol.error_received(error)
         except (SystemExit, KeyboardInterrupt):
             self.go_on()
             raise

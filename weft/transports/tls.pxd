@@ -4,8 +4,9 @@ from weft.core.loop cimport Core
 from weft.ports cimport Source
 from weft.transports cimport stream
 from weft.transports cimport tls_lifecycle as lifecycle
+from weft.transports.records cimport Records
 
-cdef Py_ssize_t RECORD, MOST_FED, HIGH_WATER, MOST_BELOW, MOST_UNENCRYPTED
+cdef Py_ssize_t HIGH_WATER, MOST_BELOW, MOST_UNENCRYPTED
 cdef int WARN_AFTER
 
 cdef class TLSStream(Source):
@@ -15,12 +16,11 @@ cdef class TLSStream(Source):
     cdef object security, done, protocol, give
     cdef object below, below_write, error, timer
     cdef dict names
-    cdef object incoming, outgoing, ssl_object, ssl_read, ssl_write
-    cdef object unfed, first, others
+    cdef Records records
     cdef readonly int state
     cdef int dropped_writes
-    cdef Py_ssize_t pending, high, low, unsent_before
-    cdef bint has_rest, has_own_buffer, is_connected, is_listed
+    cdef Py_ssize_t high, low, unsent_before
+    cdef bint has_own_buffer, is_connected, is_listed
     cdef bint is_reading_paused, is_below_paused
     cdef readonly bint is_protocol_paused
 
@@ -29,29 +29,25 @@ cdef class TLSStream(Source):
     cpdef pause_writing(self)
     cpdef resume_writing(self)
     cdef let_go(self)
+    @cython.locals(is_done=cython.bint)
     cdef handshake(self)
     cdef begin(self)
-    cdef bint feed(self) except -1
     cdef decrypt(self)
-    @cython.locals(waiting=Py_ssize_t, size=Py_ssize_t, count=Py_ssize_t)
     cdef next_data(self)
     cdef tell_end(self)
-    @cython.locals(size=Py_ssize_t)
     cpdef write(self, data)
     cdef refuse_write(self)
     cpdef flush(self)
-    @cython.locals(written=Py_ssize_t)
+    @cython.locals(was_encrypted=cython.bint)
     cdef encrypt(self, bint is_last)
-    @cython.locals(size=Py_ssize_t)
-    cdef next_record(self)
     cdef send_out(self)
     cdef hold_above_high(self)
     cdef release_protocol(self)
     cdef hold_protocol(self, bint is_held)
     cpdef Py_ssize_t get_write_buffer_size(self) except -1
     cpdef close(self)
+    @cython.locals(is_answered=cython.bint)
     cdef say_goodbye(self)
-    cdef discard(self)
     cdef end_below(self, int event)
     cdef break_off(self, error)
     cdef await_end(self)
@@ -59,6 +55,5 @@ cdef class TLSStream(Source):
     cpdef lose(self, error)
     cpdef fail(self, error)
     cdef int report(self, str message, error) except -1
-    cdef drop_unsent(self)
     cdef start_timer(self, delay_s, callback)
     cdef stop_timer(self)

@@ -1,7 +1,7 @@
 """TLS over any stream: to the stream below a protocol, to the protocol above a transport.
 
-Between the two stands an SSL object with two buffers in memory: what comes from below is put into one and read out
-decrypted; what is written above comes out of the other encrypted and is written below. Its life is the table in
+Between the two stands one end of TLS without input and output (records.py): what comes from below is put into it and
+read out decrypted; what is written above comes out encrypted and is written below. Its life is the table in
 tls_lifecycle.py.
 
 Reading: bytes are decrypted as long as the protocol takes them; what is not decrypted yet stays where it is, and the
@@ -15,7 +15,6 @@ import asyncio
 import contextvars
 import logging
 import ssl
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -24,14 +23,11 @@ from weft.core.loop import Core
 from weft.ports import Source
 from weft.transports import stream
 from weft.transports import tls_lifecycle as lifecycle
+from weft.transports.records import Records
 from weft.transports.security import Security
 
 logger = logging.getLogger("weft")
 
-RECORD = 16384
-"""The most plaintext that a record holds (RFC 8446, 5.1)."""
-MOST_FED = 32768
-"""Bytes given to the SSL object at once. Its buffer keeps its largest size for as long as it lives."""
 HIGH_WATER = 524288
 """Bytes waiting to be sent from which on the protocol is asked to pause, as asyncio has it for TLS."""
 MOST_BELOW = 65536
@@ -76,25 +72,17 @@ class TLSStream(Source):
         self.error: BaseException | None = None
         self.timer: Any = None
         self.unsent_before = 0
-        self.incoming = ssl.MemoryBIO()
-        self.outgoing = ssl.MemoryBIO()
-        self.ssl_object = security.wrap(self.incoming, self.outgoing)
-        self.ssl_read: Any = self.ssl_object.read
-        self.ssl_write: Any = self.ssl_object.write
-        self.unfed: Any = None  # what came and was not given to the SSL object yet
-        self.has_rest = False  # the SSL object holds a part of a record
+        self.records = Records(security)
         self.is_reading_paused = False
-        # To be encrypted: `first`, then `others`; `pending` bytes in all.
-        self.first: Any = None
-        self.others: Any = None  # a deque, once there are any
-        self.pending = 0
         self.is_listed = False  # on the loop's list of what to flush when the callback returns
         self.is_below_paused = False
         self.is_protocol_paused = False
         self.high = HIGH_WATER
         self.low = HIGH_WATER // 4
         self.dropped_writes = 0
+        self.protocol: Any = None
         self.give: Any = None
+        self.has_own_buffer = False
         self.set_protocol(protocol)
 
     @property  # type: ignore[misc]
@@ -103,7 +91,9 @@ class TLSStream(Source):
         return SSLTransport
 
     def __repr__(self) -> str:
-        return f"<weft.TLSStream {lifecycle.STATES[self.state][0]} pending={self.pending} over={self.below!r}>"
+        return (
+            f"<weft.TLSStream {lifecycle.STATES[self.state][0]} pending={self.records.pending} over={self.below!r}>"
+        )
 
     def change(self, event: int) -> None:
         """Go to the next state of the table."""
@@ -124,14 +114,9 @@ class TLSStream(Source):
 
     def data_received(self, data: Any) -> None:
         """Bytes came: take them in as the state says."""
-        if self.state == lifecycle.OPEN and self.unfed is None and len(data) <= MOST_FED:
-            self.incoming.write(data)
-            self.decrypt()
+        if self.state >= lifecycle.ENDING:
             return
-        if self.unfed is None:
-            self.unfed = memoryview(data)
-        else:
-            self.unfed = memoryview(b"".join((self.unfed, data)))
+        self.records.receive(data)
         if self.state == lifecycle.OPEN:
             self.decrypt()
         elif self.state == lifecycle.HANDSHAKING:
@@ -184,32 +169,28 @@ class TLSStream(Source):
     def let_go(self) -> None:
         """Drop what is not needed any more."""
         self.stop_timer()
-        self.drop_unsent()
+        self.records.forget()
         below = self.below
         if below is not None:
             self.names = {name: below.get_extra_info(name) for name in ("peername", "sockname", "socket")}
         self.below = None
         self.below_write = None
-        self.unfed = None
         self.give = None
 
     # -- the handshake
 
     def handshake(self) -> None:
         """Go on with the handshake as far as what came allows."""
-        while True:
-            try:
-                self.ssl_object.do_handshake()
-                break
-            except (ssl.SSLWantReadError, ssl.SSLSyscallError):
-                self.send_out()
-                if not self.feed():
-                    return
-            except Exception as error:
-                if not isinstance(error, OSError):
-                    self.report("The TLS handshake failed", error)
-                self.break_off(error)
-                return
+        try:
+            is_done = self.records.shake_hands()
+        except Exception as error:
+            if not isinstance(error, OSError):
+                self.report("The TLS handshake failed", error)
+            self.break_off(error)
+            return
+        if not is_done:
+            self.send_out()
+            return
         self.stop_timer()
         self.change(lifecycle.AGREED)
         self.send_out()
@@ -243,14 +224,6 @@ class TLSStream(Source):
 
     # -- reading
 
-    def feed(self) -> bool:
-        """Give the SSL object the next of what came; return whether there was any."""
-        if self.unfed is None:
-            return False
-        self.incoming.write(self.unfed[:MOST_FED])
-        self.unfed = self.unfed[MOST_FED:] if len(self.unfed) > MOST_FED else None
-        return True
-
     def decrypt(self) -> None:
         """Give the protocol what came, record by record, until there is no more or it pauses."""
         while self.state == lifecycle.OPEN and not self.is_reading_paused:
@@ -277,47 +250,27 @@ class TLSStream(Source):
             except BaseException as error:
                 self.fail(error)
                 return
-        if self.first is None and self.state == lifecycle.OPEN and self.outgoing.pending:
+        if self.records.pending == 0 and self.state == lifecycle.OPEN and self.records.outgoing.pending:
             self.send_out()  # what the SSL object itself has to say: a key update, a renegotiation
 
     def next_data(self) -> Any:
-        """Return the next argument for the protocol, 0 or b"" at the peer's close_notify, None if there is nothing.
-
-        The SSL object takes one record after the other out of its buffer, and no byte of the next, so that when the
-        buffer is empty nothing is left to decrypt: asking is saved, and the exception that would answer.
-        """
-        waiting = self.incoming.pending
-        if waiting == 0 and not self.has_rest:
-            if not self.feed():
-                return None
-            waiting = self.incoming.pending
-        # What a record holds is never longer than the record.
-        size = RECORD if self.has_rest or waiting > RECORD else waiting
-        buffer = None
-        if self.has_own_buffer:
-            buffer = self.protocol.get_buffer(-1)
-            size = len(buffer)  # in items: never more than its bytes
-            if size == 0:
-                raise RuntimeError("get_buffer() returned an empty buffer")
-        while True:
-            try:
-                data = self.ssl_read(size) if buffer is None else self.ssl_read(size, buffer)
-                break
-            except ssl.SSLWantReadError:
-                self.has_rest = True
-                if not self.feed():
-                    return None
-            except ssl.SSLZeroReturnError:
-                return b""
-        count = len(data) if buffer is None else data
-        self.has_rest = count == size and self.ssl_object.pending() > 0
-        return data
+        """Return what the protocol is given next; nothing (0 or b"") at the peer's close_notify, None if none came."""
+        if not self.has_own_buffer:
+            return self.records.read(None)
+        if not self.records.has_data():
+            return None
+        buffer = self.protocol.get_buffer(-1)
+        if len(buffer) == 0:
+            raise RuntimeError("get_buffer() returned an empty buffer")
+        return self.records.read(buffer)
 
     def tell_end(self) -> None:
         """Tell the protocol that the peer sends no more. TLS cannot go on half open, whatever it answers."""
         try:
             if self.protocol.eof_received():
-                logger.warning("%r: eof_received() returned true, but with TLS the connection ends all the same", self)
+                logger.warning(
+                    "%r: eof_received() returned true, but with TLS the connection ends all the same", self
+                )
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -358,19 +311,12 @@ class TLSStream(Source):
         if self.state > lifecycle.OPEN:
             self.refuse_write()
             return
-        size = len(data)
-        if size == 0:
+        if not data:
             return
-        if self.first is None:
-            self.first = data
-        elif self.others is None:
-            self.others = deque((data,))
-        else:
-            self.others.append(data)
-        self.pending += size
+        self.records.write(data)
         if self.state != lifecycle.OPEN or self.is_below_paused:
             self.hold_above_high()
-        elif self.pending >= MOST_UNENCRYPTED:
+        elif self.records.pending >= MOST_UNENCRYPTED:
             self.encrypt(False)
         elif not self.is_listed:
             self.is_listed = self.loop.write_later(self)
@@ -396,48 +342,19 @@ class TLSStream(Source):
 
     def encrypt(self, is_last: bool) -> None:
         """Encrypt and hand down what was written: as much as the stream below takes, or all if it is the last."""
-        while self.first is not None and (is_last or not self.is_below_paused):
-            record = self.next_record()
+        while self.records.pending and (is_last or not self.is_below_paused):
             try:
-                written = self.ssl_write(record)
-            except ssl.SSLWantReadError:
-                self.send_out()
-                return  # it renegotiates: goes on when the peer's answer comes
+                was_encrypted = self.records.encrypt()
             except ssl.SSLError as error:
                 self.break_off(error)
                 return
-            self.pending -= written
-            if written < len(self.first):
-                self.first = memoryview(self.first)[written:]
-            elif self.others is None:
-                self.first = None
-                self.send_out()
-                return
-            else:
-                self.first = self.others.popleft()
-                if not self.others:
-                    self.others = None
             self.send_out()
-            if self.below.is_closing():
+            if not was_encrypted or (self.records.pending and self.below.is_closing()):
                 return
-
-    def next_record(self) -> Any:
-        """Return the plaintext of the next record. Pieces that fit into one together are made one."""
-        size = len(self.first)
-        if self.others is None or size >= RECORD:
-            return self.first if size <= RECORD else memoryview(self.first)[:RECORD]
-        pieces = [self.first]
-        while self.others and size + len(self.others[0]) <= RECORD:
-            size += len(self.others[0])
-            pieces.append(self.others.popleft())
-        if not self.others:
-            self.others = None
-        self.first = b"".join(pieces) if len(pieces) > 1 else self.first
-        return self.first
 
     def send_out(self) -> None:
         """Hand down what the SSL object has to send."""
-        data = self.outgoing.read()
+        data = self.records.take()
         if data:
             self.below_write(data)
 
@@ -450,7 +367,7 @@ class TLSStream(Source):
         """Let the protocol write again if little waits; what the stream below took without a pause does not count."""
         if not self.is_protocol_paused:
             return
-        if (self.first is None and not self.is_below_paused) or self.get_write_buffer_size() <= self.low:
+        if (self.records.pending == 0 and not self.is_below_paused) or self.get_write_buffer_size() <= self.low:
             self.hold_protocol(False)
 
     def hold_protocol(self, is_held: bool) -> None:
@@ -487,7 +404,7 @@ class TLSStream(Source):
     def get_write_buffer_size(self) -> int:
         """Return how many bytes wait to be encrypted or to be sent."""
         below = 0 if self.below is None else self.below.get_write_buffer_size()
-        return self.pending + self.outgoing.pending + below
+        return self.records.pending + self.records.outgoing.pending + below
 
     def can_write_eof(self) -> bool:
         """Return False: as in asyncio, a TLS stream cannot be half closed."""
@@ -520,29 +437,16 @@ class TLSStream(Source):
     def say_goodbye(self) -> None:
         """Send the rest and close_notify; end if the peer's has come. Called again when more came."""
         self.encrypt(True)
-        if self.first is not None or self.state != lifecycle.SHUTTING:
+        if self.records.pending or self.state != lifecycle.SHUTTING:
             return
         try:
-            self.discard()
-            self.ssl_object.unwrap()
-        except ssl.SSLWantReadError:
-            self.send_out()
+            is_answered = self.records.say_goodbye()
         except ssl.SSLError as error:
             self.break_off(error)
-        else:
-            self.send_out()
+            return
+        self.send_out()
+        if is_answered:
             self.end_below(lifecycle.PEER_ENDED)
-
-    def discard(self) -> None:
-        """Read and drop what came, up to the peer's close_notify."""
-        try:
-            while True:
-                while self.feed():
-                    pass
-                if not self.ssl_read(RECORD):
-                    return
-        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
-            pass
 
     def end_below(self, event: int) -> None:
         """Nothing is left to agree on: the stream below sends what it has and closes, within the time-out."""
@@ -553,7 +457,7 @@ class TLSStream(Source):
     def break_off(self, error: BaseException) -> None:
         """End because of an error in TLS; the alert that tells the peer so is sent."""
         self.error = error
-        self.drop_unsent()
+        self.records.forget()
         self.send_out()
         self.end_below(lifecycle.BROKEN)
 
@@ -581,7 +485,7 @@ class TLSStream(Source):
         if self.error is None:
             self.error = error
         self.stop_timer()
-        self.drop_unsent()
+        self.records.forget()
         if self.below is not None:
             self.below.abort()
 
@@ -593,12 +497,6 @@ class TLSStream(Source):
     def report(self, message: str, error: BaseException) -> None:
         """Report an exception that nobody else handles."""
         self.loop.report({"message": message, "exception": error, "transport": self, "protocol": self.protocol})
-
-    def drop_unsent(self) -> None:
-        """Forget what was written and not encrypted yet."""
-        self.first = None
-        self.others = None
-        self.pending = 0
 
     def start_timer(self, delay_s: float, callback: Callable[[], object]) -> None:
         """Have `callback` called after a while, unless the timer is stopped or started again."""
@@ -628,23 +526,12 @@ class TLSStream(Source):
         """Return "sslcontext", once both agreed "ssl_object", "peercert", "cipher" or "compression", else what the
         stream below knows; `default` where nothing is known.
         """
-        found = None
         if name == "sslcontext":
-            found = self.security.context
-        elif name in ("ssl_object", "peercert", "cipher", "compression"):
-            if not self.is_connected or self.state < lifecycle.OPEN:
-                return default
-            if name == "ssl_object":
-                found = self.ssl_object
-            elif name == "peercert":
-                try:
-                    found = self.ssl_object.getpeercert()
-                except ValueError:
-                    return default  # the handshake failed
-            elif name == "cipher":
-                found = self.ssl_object.cipher()
-            else:
-                found = self.ssl_object.compression()
+            return self.security.context
+        found: Any = None
+        if name in ("ssl_object", "peercert", "cipher", "compression"):
+            if self.is_connected and self.state >= lifecycle.OPEN:
+                found = self.records.name(name)
         elif self.below is not None:
             return self.below.get_extra_info(name, default)
         elif self.names is not None:

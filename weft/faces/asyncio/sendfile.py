@@ -89,9 +89,8 @@ class Sendfile(Core):
                 sent += len(data)
             return sent
         finally:
-            if sent > 0 and hasattr(file, "seek"):
-                file.seek(offset + sent)
             protocol.restore()
+            set_position(file, offset + sent)
 
     async def sock_sendfile(
         self,
@@ -130,12 +129,19 @@ class Sendfile(Core):
                 data = await self._read(file, count, sent)
                 if not data:
                     break
-                await self.sock_sendall(sock, data)  # type: ignore[attr-defined]
-                sent += len(data)
+                while data:
+                    taken = await self._send_some(sock, data)
+                    sent += taken
+                    data = data[taken:]
             return sent
         finally:
-            if sent > 0 and hasattr(file, "seek"):
-                file.seek(offset + sent)
+            set_position(file, offset + sent)
+
+    async def _send_some(self, sock: socket.socket, data: Any) -> int:
+        """Send bytes through a socket once it takes any; return how many it took."""
+        face: Any = self
+        taken: int = await face._when(face.add_writer, face.remove_writer, sock, lambda: sock.send(data))
+        return taken
 
     async def _read(self, file: Any, count: int | None, sent: int) -> Any:
         """Return the next bytes of a file, read in a thread; none at its end. No more than `count - sent` of them."""
@@ -327,6 +333,12 @@ def check_sendfile(sock: socket.socket, file: Any, offset: int, count: int | Non
         raise TypeError(f"offset must be a non-negative integer (got {offset!r})")
     if offset < 0:
         raise ValueError(f"offset must be a non-negative integer (got {offset!r})")
+
+
+def set_position(file: Any, position: int) -> None:
+    """Set a file's position; one without any (a pipe) is left as it is."""
+    if file.seekable() if hasattr(file, "seekable") else hasattr(file, "seek"):
+        file.seek(position)
 
 
 def settle(future: asyncio.Future[None]) -> None:
