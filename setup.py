@@ -20,6 +20,17 @@ def compiled_modules() -> tuple[str, ...]:
     return module.COMPILED_MODULES
 
 
+def is_stale() -> bool:
+    """Whether anything that compiled modules share is newer than what was generated from it.
+
+    Cython does not see that `from weft.core cimport _os` depends on _os.pxd, so all of them are made anew then.
+    """
+    generated = [HERE.joinpath("build", "cython", *name.split(".")).with_suffix(".c") for name in compiled_modules()]
+    made = [path.stat().st_mtime for path in generated if path.exists()]
+    shared = [path.stat().st_mtime for ending in ("pxd", "h") for path in (HERE / "weft").rglob(f"*.{ending}")]
+    return bool(made) and max(shared) > min(made)
+
+
 def extensions() -> list[Extension]:
     """One extension for each compiled module, from its .pyx where it has one, else from its .py."""
     from Cython.Build import cythonize
@@ -39,6 +50,7 @@ def extensions() -> list[Extension]:
         )
     return cythonize(
         modules,
+        force=is_stale(),
         build_dir="build/cython",
         annotate=bool(os.environ.get("WEFT_ANNOTATE")),
         compiler_directives={

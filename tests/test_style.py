@@ -14,7 +14,7 @@ MODULES = sorted(path for path in ROOT.rglob("*.py") if "__pycache__" not in pat
 IDS = [str(path.relative_to(ROOT.parent)) for path in MODULES]
 MOST_LINES_OF_A_MODULE = 500
 MOST_LINES_OF_A_FUNCTION = 70
-EXCUSED: dict[str, str] = {}
+EXCUSED = {"transports/stream.py": "reading, writing and ending share one state; apart they would all reach into it"}
 """Module -> why it is one idea although it is longer."""
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

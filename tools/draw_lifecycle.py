@@ -29,7 +29,7 @@ def document() -> str:
 def diagram() -> str:
     """Return the states and the ways between them, for Mermaid."""
     lines = ["```mermaid", "stateDiagram-v2"]
-    lines += [f'    s{state}: {name}' for state, (name, _) in lifecycle.STATES.items()]
+    lines += [f"    s{state}: {name}" for state, (name, _) in lifecycle.STATES.items()]
     lines += [f"    [*] --> s{lifecycle.CONNECTING}"]
     lines += [
         f"    s{state} --> s{after}: {lifecycle.EVENTS[event]}"
@@ -37,7 +37,8 @@ def diagram() -> str:
         if event != lifecycle.LOST
     ]
     lines += [f"    s{lifecycle.CLOSED} --> [*]", "```"]
-    return "\n".join(lines) + f"\n\nFrom every state but the last, {lifecycle.EVENTS[lifecycle.LOST]} leads to closed.\n"
+    lost = lifecycle.EVENTS[lifecycle.LOST]
+    return "\n".join(lines) + f"\n\nFrom every state but the last, {lost} leads to closed.\n"
 
 
 def states() -> str:

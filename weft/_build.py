@@ -23,6 +23,7 @@ COMPILED_MODULES = (
     "weft.core.loop",
     "weft.transports.channel",
     "weft.transports.datagram",
+    "weft.transports.writer",
     "weft.transports.stream",
     "weft.transports.records",
     "weft.transports.tls",

@@ -8,12 +8,12 @@ cdef class Source:
 
 cdef class Poller:
     cdef readonly bint is_edge_triggered
+    cdef public unsigned int ready_events
     cpdef add(self, int fd, Source source, unsigned int events)
     cpdef modify(self, int fd, unsigned int events)
     cpdef remove(self, int fd)
     cpdef int wait(self, long long timeout_ns) except -1
     cpdef Source ready_source(self, int index)
-    cpdef unsigned int ready_events(self, int index) except? 0xffffffff
     cpdef close(self)
 
 cdef class Channel:

@@ -44,8 +44,8 @@ class Source:
 class Poller:
     """Tells which descriptors are ready. Five verbs: add, modify, remove, wait, close.
 
-    After `wait` returned n, events 0 to n-1 are read with `ready_source` and `ready_events`. An event of a
-    descriptor that was removed meanwhile has the source None.
+    After `wait` returned n, events 0 to n-1 are read with `ready_source`, which leaves the mask in `ready_events`.
+    An event of a descriptor that was removed meanwhile has the source None.
     """
 
     is_edge_triggered: bool
@@ -54,6 +54,8 @@ class Poller:
 
     def __init__(self, is_edge_triggered: bool) -> None:
         self.is_edge_triggered = is_edge_triggered
+        self.ready_events = 0
+        """The mask of the event that `ready_source` was last asked for."""
 
     def add(self, fd: int, source: Source, events: int) -> None:
         """Watch `fd` for `events`. Raises OSError as the system does: FileExistsError if it is watched already."""
@@ -82,11 +84,7 @@ class Poller:
         raise NotImplementedError
 
     def ready_source(self, index: int) -> Source | None:
-        """Return whose event number `index` of the last wait is; None if it was removed meanwhile."""
-        raise NotImplementedError
-
-    def ready_events(self, index: int) -> int:
-        """Return the mask of event number `index` of the last wait."""
+        """Return whose event number `index` of the last wait is, None if it was removed; set `ready_events`."""
         raise NotImplementedError
 
     def close(self) -> None:

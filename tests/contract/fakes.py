@@ -46,10 +46,8 @@ class FakePoller(Poller):
         return len(self.told)
 
     def ready_source(self, index: int) -> Source | None:
-        return self.sources.get(self.told[index][0])
-
-    def ready_events(self, index: int) -> int:
-        return self.told[index][1]
+        fd, self.ready_events = self.told[index]
+        return self.sources.get(fd)
 
     def close(self) -> None:
         self.sources.clear()

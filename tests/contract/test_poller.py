@@ -31,7 +31,7 @@ def ends(descriptors: object) -> Iterator[tuple[socket.socket, socket.socket]]:
 
 def events_of(poller: Poller, timeout_ns: int) -> list[tuple[Any, int]]:
     count = poller.wait(timeout_ns)
-    return [(poller.ready_source(index), poller.ready_events(index)) for index in range(count)]
+    return [(poller.ready_source(index), poller.ready_events) for index in range(count)]
 
 
 def test_a_descriptor_with_bytes_to_read_is_told_of_with_its_source(poller, ends):

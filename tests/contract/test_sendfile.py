@@ -14,6 +14,7 @@ import weft
 from weft.ports import Observer
 
 from .fakes import Witness
+from .tls_peer import client_context, server_context
 
 SIZE = 1_500_000
 
@@ -431,6 +432,60 @@ def test_others_have_their_turn_while_a_file_is_sent(loop: weft.Loop, pair: Pair
 
         assert await sending == len(received) == 50_000_000
         assert turns > 10
+
+    loop.run_until_complete(main())
+
+
+# -- through TLS
+
+
+async def connect_over_tls(loop: weft.Loop) -> tuple[Any, Any, Any, Any]:
+    """Return a server, its connection's protocol, and the client's transport and protocol."""
+    accepted: asyncio.Future[Witness] = loop.create_future()
+
+    class Accepted(Witness):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            accepted.set_result(self)
+
+    server = await loop.create_server(Accepted, "127.0.0.1", 0, ssl=server_context())
+    port = server.sockets[0].getsockname()[1]
+    transport, witness = await loop.create_connection(
+        Witness, "127.0.0.1", port, ssl=client_context(), server_hostname="localhost"
+    )
+    return server, await accepted, transport, witness
+
+
+def test_a_file_is_read_and_encrypted_over_tls(loop: weft.Loop, file: Any, content: bytes) -> None:
+    async def main() -> None:
+        server, peer, transport, witness = await connect_over_tls(loop)
+        transport.write(b"before")
+        sent = await loop.sendfile(transport, file)
+        transport.write(b"after")
+        received = await peer.until_data(len(content) + 11)
+        await end(transport, witness)
+        await peer.until("lost")
+        server.close()
+        await server.wait_closed()
+
+        assert sent == len(content) == file.tell()
+        assert received == b"before" + content + b"after"
+        assert witness.calls.count("pause") == witness.calls.count("resume")
+
+    loop.run_until_complete(main())
+
+
+def test_a_file_is_refused_over_tls_if_it_is_not_to_be_read(loop: weft.Loop, file: Any) -> None:
+    async def main() -> None:
+        server, peer, transport, witness = await connect_over_tls(loop)
+        with pytest.raises(RuntimeError, match="fallback is disabled"):
+            await loop.sendfile(transport, file, fallback=False)
+        await end(transport, witness)
+        await peer.until("lost")
+        server.close()
+        await server.wait_closed()
+
+        assert file.tell() == 0
 
     loop.run_until_complete(main())
 

@@ -3,7 +3,6 @@ import asyncio
 import pytest
 
 
-
 @pytest.fixture
 def tasks(load_module):
     return load_module("tasks")

@@ -38,20 +38,19 @@ cdef extern from "glue.h":
 cdef class EpollSet:
     cdef int epfd
     cdef int count
+    cdef int fd
+    cdef unsigned int mask
     cdef epoll_event events[512]
     cdef int add(self, int fd, unsigned int events) except -1
     cdef int modify(self, int fd, unsigned int events) except -1
     cdef int remove(self, int fd) except -1
     cdef int forget(self, int fd) except -1
     cdef int wait(self, long long timeout_ns) except -1
+    cdef inline void select(self, int index) noexcept:
+        self.fd = self.events[index].data.fd
+        self.mask = self.events[index].events
     cdef int control(self, int operation, int fd, unsigned int events) except -1
     cdef int close(self) except -1
-
-cdef inline int event_fd(EpollSet epoll, int index) noexcept:
-    return epoll.events[index].data.fd
-
-cdef inline unsigned int event_mask(EpollSet epoll, int index) noexcept:
-    return epoll.events[index].events
 
 cdef class FdChannel(Channel):
     cdef readonly int fd

@@ -61,6 +61,8 @@ class EpollSet:
     def __init__(self) -> None:
         self.epoll = select.epoll()
         self.events: list[tuple[int, int]] = []
+        self.fd = -1
+        self.mask = 0
 
     def add(self, fd: int, events: int) -> None:
         """Watch `fd` for `events`."""
@@ -84,19 +86,13 @@ class EpollSet:
         self.events = self.epoll.poll(timeout_s, 512)
         return len(self.events)
 
+    def select(self, index: int) -> None:
+        """Put the descriptor and the mask of event number `index` of the last wait into `fd` and `mask`."""
+        self.fd, self.mask = self.events[index]
+
     def close(self) -> None:
         """Give the descriptor back."""
         self.epoll.close()
-
-
-def event_fd(epoll: EpollSet, index: int) -> int:
-    """Return the descriptor of event number `index` of the last wait."""
-    return epoll.events[index][0]
-
-
-def event_mask(epoll: EpollSet, index: int) -> int:
-    """Return the mask of event number `index` of the last wait."""
-    return epoll.events[index][1]
 
 
 class FdChannel(Channel):

@@ -11,7 +11,6 @@ cdef class EpollPoller(Poller):
     cpdef remove(self, int fd)
     cdef int check_watched(self, int fd) except -1
     cpdef int wait(self, long long timeout_ns) except -1
-    @cython.locals(fd=cython.int)
+    @cython.locals(epoll=EpollSet)
     cpdef Source ready_source(self, int index)
-    cpdef unsigned int ready_events(self, int index) except? 0xffffffff
     cpdef close(self)

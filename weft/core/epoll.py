@@ -46,15 +46,13 @@ class EpollPoller(Poller):
         return self.epoll.wait(timeout_ns)
 
     def ready_source(self, index: int) -> Source | None:
-        """Return whose event it is."""
-        fd = _os.event_fd(self.epoll, index)
-        if fd < 0:
+        """Return whose event it is, None if its descriptor was removed; its mask is in `ready_events`."""
+        epoll = self.epoll
+        epoll.select(index)
+        self.ready_events = epoll.mask
+        if epoll.fd < 0:
             return None
-        return self.owners[fd]
-
-    def ready_events(self, index: int) -> int:
-        """Return its mask."""
-        return _os.event_mask(self.epoll, index)
+        return self.owners[epoll.fd]
 
     def close(self) -> None:
         """Give the epoll descriptor back."""

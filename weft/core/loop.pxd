@@ -35,7 +35,9 @@ cdef class Core:
     cdef int wait(self) except -1
     @cython.locals(left=cython.longlong, soonest=TimerHandle)
     cdef long long timeout_ns(self) except? -2
-    @cython.locals(index=cython.int, source=Source)
+    @cython.locals(
+        index=cython.int, count=cython.int, is_debugging=cython.bint, source=Source, poller=Poller, unflushed=list
+    )
     cdef int dispatch(self) except -1
     @cython.locals(timers=TimerHeap, timer=TimerHandle, now=cython.longlong)
     cdef move_due(self)

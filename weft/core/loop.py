@@ -175,8 +175,10 @@ class Core:
             self.dispatch()
             if self.inbox:
                 self.take_inbox()
-            self.move_due()
-            self.run_ready()
+            if self.timers.heap:
+                self.move_due()
+            if self.head != self.tail:
+                self.run_ready()
             if self.unflushed:
                 self.flush()
         finally:
@@ -207,31 +209,37 @@ class Core:
         return max(0, left)
 
     def dispatch(self) -> None:
-        """Hand each event of the last wait to its source."""
-        while self.event_index < self.event_count:
-            source: Any = None
+        """Hand each event of the last wait to its source, and let what it wrote leave."""
+        poller = self.poller
+        unflushed = self.unflushed
+        is_debugging = self.is_debugging
+        index = self.event_index
+        count = self.event_count
+        source: Any = None
+        while index < count:
             try:
-                while self.event_index < self.event_count:
-                    index = self.event_index
-                    self.event_index = index + 1
-                    source = self.poller.ready_source(index)
-                    if source is not None:
-                        if self.is_debugging:
-                            self.ready_timed(source, self.poller.ready_events(index))
-                        else:
-                            source.ready(self.poller.ready_events(index))
-                        if self.unflushed:
-                            self.flush()
+                while index < count:
+                    source = poller.ready_source(index)
+                    index += 1
+                    if source is None:
+                        continue
+                    if is_debugging:
+                        self.ready_timed(source, poller.ready_events)
+                    else:
+                        source.ready(poller.ready_events)
+                    while unflushed:
+                        source = unflushed.pop()
+                        source.flush()
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as error:
                 source.fail(error)
+            finally:
+                self.event_index = index
 
     def move_due(self) -> None:
         """Move the timers whose moment has come to the ready queue."""
         timers = self.timers
-        if not timers.heap:
-            return
         now = self.clock.now_ns()
         while timers.heap:
             timer = timers.heap[0]

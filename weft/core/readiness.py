@@ -81,12 +81,9 @@ class TablePoller(Poller):
         raise NotImplementedError
 
     def ready_source(self, index: int) -> Source | None:
-        """Return whose event it is; None if its descriptor was removed."""
-        return self.owners.get(self.events[index][0])
-
-    def ready_events(self, index: int) -> int:
-        """Return its mask."""
-        return self.events[index][1]
+        """Return whose event it is, None if its descriptor was removed; its mask is in `ready_events`."""
+        fd, self.ready_events = self.events[index]
+        return self.owners.get(fd)
 
     def close(self) -> None:
         """Forget every descriptor."""

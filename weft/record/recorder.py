@@ -46,10 +46,10 @@ class Recorder:
     ) -> None:
         """Make a recorder of `capacity` records, rounded up to a power of two; the newest are kept.
 
-        With `waits`, a waiting task's record says which coroutine it waits in. With
-        `sample_interval_s`, a thread of the recorder's asks each recorded thread's CPU clock that often whether it
-        computed, which tells blocking from running; it is not done where the system has no such clocks (macOS). With a `clock`, times are
-        taken from it instead of from the system's counters.
+        With `waits`, a waiting task's record says which coroutine it waits in. With `sample_interval_s`, a thread of
+        the recorder's asks each recorded thread's CPU clock that often whether it computed, which tells blocking from
+        running; it is not done where the system has no such clocks (macOS). With a `clock`, times are taken from it
+        instead of from the system's counters.
         """
         if capacity < 1:
             raise ValueError(f"a recorder needs room for at least one record, not {capacity}")

@@ -222,7 +222,7 @@ class WritePipe(Stream):
     def ready(self, events: int) -> None:
         """Send what waits; end if the events say that nobody reads any more."""
         if self.is_blocked and events & (_os.WRITE | _os.ERROR | _os.HANGUP):
-            self.send_pending()
+            self.flush()
         if self.state == lifecycle.CLOSED or not events & ~_os.WRITE:
             return
         if events & (_os.ERROR | _os.HANGUP | _os.PEER_CLOSED) or is_reader_gone(self.channel.name("pipe").fileno()):

@@ -5,6 +5,7 @@ from weft.core.loop cimport Core
 from weft.ports cimport Channel, Observer, Source
 from weft.transports cimport lifecycle
 
+cdef unsigned int BROKEN, ENDED, READABLE, WRITABLE
 cdef Py_ssize_t LEAST_READ, MOST_READ, HIGH_WATER
 cdef int READS_AN_EVENT, SMALL_READS, PIECES, WARN_AFTER
 
@@ -40,9 +41,8 @@ cdef class Stream(Source):
     @cython.locals(size=Py_ssize_t)
     cpdef write(self, data)
     cdef refuse_write(self)
-    cpdef flush(self)
     @cython.locals(sent=Py_ssize_t, offered=Py_ssize_t)
-    cdef send_pending(self)
+    cpdef flush(self)
     cdef int drop(self, Py_ssize_t sent) except -1
     cdef int wait_writable(self) except -1
     cdef all_sent(self)

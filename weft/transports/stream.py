@@ -27,6 +27,10 @@ from weft.transports import lifecycle
 
 logger = logging.getLogger("weft")
 
+BROKEN = _os.ERROR | _os.HANGUP
+ENDED = BROKEN | _os.PEER_CLOSED
+READABLE = _os.READ | ENDED
+WRITABLE = _os.WRITE | BROKEN
 LEAST_READ = 16384
 """Bytes asked for by a read, at first. Reads of up to this size go through a buffer that is used again."""
 MOST_READ = 122880
@@ -126,12 +130,12 @@ class Stream(Source):
 
     def ready(self, events: int) -> None:
         """Send what waits; then read until less comes than is asked for, and give each piece to the protocol."""
-        if self.is_blocked and events & (_os.WRITE | _os.ERROR | _os.HANGUP):
-            self.send_pending()
-        if not events & (_os.READ | _os.ERROR | _os.HANGUP | _os.PEER_CLOSED):
+        if self.is_blocked and events & WRITABLE:
+            self.flush()
+        if not events & READABLE:
             return
         left = READS_AN_EVENT
-        ended = events & (_os.ERROR | _os.HANGUP | _os.PEER_CLOSED)
+        ended = events & ENDED
         while not self.is_reading_paused and (self.state == lifecycle.OPEN or self.state == lifecycle.WRITE_CLOSED):
             if left == 0:
                 self.read_again(events)
@@ -274,11 +278,13 @@ class Stream(Source):
             if self.pending > self.high:
                 self.hold_protocol(True)
         elif self.pending >= HIGH_WATER:
-            self.send_pending()
+            self.flush()
         elif not self.is_listed:
-            self.is_listed = self.loop.write_later(self)
-            if not self.is_listed:
-                self.send_pending()
+            if self.loop.in_turn:
+                self.is_listed = True
+                self.loop.unflushed.append(self)
+            else:
+                self.flush()
 
     def writelines(self, list_of_data: Iterable[Any]) -> None:
         """Accept several pieces for sending; they leave together."""
@@ -294,14 +300,9 @@ class Stream(Source):
             logger.warning("%r: %d writes after its end were dropped; check is_closing()", self, WARN_AFTER)
 
     def flush(self) -> None:
-        """Send what the last callback wrote."""
+        """Send what the system takes of what was written; wait for writability with the rest."""
         self.is_listed = False
-        if self.first is not None and not self.is_blocked:
-            self.send_pending()
-
-    def send_pending(self) -> None:
-        """Send what the system takes; wait for writability with the rest."""
-        while True:
+        while self.first is not None:
             try:
                 if self.others is None:
                     offered = self.pending
@@ -421,7 +422,7 @@ class Stream(Source):
         if self.state != lifecycle.OPEN and self.state != lifecycle.READ_CLOSED:
             raise RuntimeError(f"unable to send through a stream that is {lifecycle.STATES[self.state][0]}")
         if self.pending > 0 and not self.is_blocked:
-            self.send_pending()
+            self.flush()
         if self.state >= lifecycle.CLOSING:
             borrower(ConnectionResetError("the connection ended before the file could be sent"))
             return

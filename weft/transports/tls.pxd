@@ -1,28 +1,23 @@
 cimport cython
 from weft.core.handle cimport make_handle
-from weft.core.loop cimport Core
-from weft.ports cimport Source
 from weft.transports cimport stream
 from weft.transports cimport tls_lifecycle as lifecycle
 from weft.transports.records cimport Records
+from weft.transports.writer cimport Writer
 
 cdef Py_ssize_t HIGH_WATER, MOST_BELOW, MOST_UNENCRYPTED
-cdef int WARN_AFTER
 
-cdef class TLSStream(Source):
+cdef class TLSStream(Writer):
     cdef object __weakref__
-    cdef Core loop
     cdef readonly object context
-    cdef object security, done, protocol, give
+    cdef object security, done, give
     cdef object below, below_write, error, timer
     cdef dict names
     cdef Records records
     cdef readonly int state
-    cdef int dropped_writes
-    cdef Py_ssize_t high, low, unsent_before
+    cdef Py_ssize_t unsent_before
     cdef bint has_own_buffer, is_connected, is_listed
     cdef bint is_reading_paused, is_below_paused
-    cdef readonly bint is_protocol_paused
 
     cdef int change(self, int event) except -1
     cpdef data_received(self, data)
@@ -36,14 +31,12 @@ cdef class TLSStream(Source):
     cdef next_data(self)
     cdef tell_end(self)
     cpdef write(self, data)
-    cdef refuse_write(self)
     cpdef flush(self)
     @cython.locals(was_encrypted=cython.bint)
     cdef encrypt(self, bint is_last)
     cdef send_out(self)
     cdef hold_above_high(self)
     cdef release_protocol(self)
-    cdef hold_protocol(self, bint is_held)
     cpdef Py_ssize_t get_write_buffer_size(self) except -1
     cpdef close(self)
     @cython.locals(is_answered=cython.bint)
@@ -54,6 +47,5 @@ cdef class TLSStream(Source):
     cpdef abort(self)
     cpdef lose(self, error)
     cpdef fail(self, error)
-    cdef int report(self, str message, error) except -1
     cdef start_timer(self, delay_s, callback)
     cdef stop_timer(self)

@@ -20,11 +20,11 @@ from typing import Any
 
 from weft.core.handle import make_handle
 from weft.core.loop import Core
-from weft.ports import Source
 from weft.transports import stream
 from weft.transports import tls_lifecycle as lifecycle
 from weft.transports.records import Records
 from weft.transports.security import Security
+from weft.transports.writer import Writer
 
 logger = logging.getLogger("weft")
 
@@ -34,15 +34,13 @@ MOST_BELOW = 65536
 """Bytes that the stream below holds before it asks for a pause."""
 MOST_UNENCRYPTED = 65536
 """Bytes written in one callback from which on they are encrypted without further delay."""
-WARN_AFTER = 5
-"""Dropped writes to a closing stream before a warning is logged, once."""
 
 
 class SSLTransport(asyncio.Transport):
     """What a TLS stream calls its class: asyncio's transports for TLS have "SSL" in their class's name."""
 
 
-class TLSStream(Source):
+class TLSStream(Writer):
     """An encrypted transport with asyncio's Transport interface, over any transport that has it too.
 
     Make it the protocol of the transport below. When the handshake is done, its protocol is told `connection_made`
@@ -60,7 +58,7 @@ class TLSStream(Source):
         done: Callable[[BaseException | None], object] | None = None,
         is_connected: bool = False,
     ) -> None:
-        self.loop = loop
+        Writer.__init__(self, loop, HIGH_WATER)
         self.security = security
         self.context: Any = None  # the stream's below: the protocol's calls all run in one
         self.done = done
@@ -76,11 +74,6 @@ class TLSStream(Source):
         self.is_reading_paused = False
         self.is_listed = False  # on the loop's list of what to flush when the callback returns
         self.is_below_paused = False
-        self.is_protocol_paused = False
-        self.high = HIGH_WATER
-        self.low = HIGH_WATER // 4
-        self.dropped_writes = 0
-        self.protocol: Any = None
         self.give: Any = None
         self.has_own_buffer = False
         self.set_protocol(protocol)
@@ -254,7 +247,7 @@ class TLSStream(Source):
             self.send_out()  # what the SSL object itself has to say: a key update, a renegotiation
 
     def next_data(self) -> Any:
-        """Return what the protocol is given next; nothing (0 or b"") at the peer's close_notify, None if none came."""
+        """Return what the protocol is given next; nothing (0 or b"") at the peer's end, None if none came."""
         if not self.has_own_buffer:
             return self.records.read(None)
         if not self.records.has_data():
@@ -309,7 +302,7 @@ class TLSStream(Source):
         if type(data) is not bytes:
             data = stream.frozen(data)
         if self.state > lifecycle.OPEN:
-            self.refuse_write()
+            self.drop_write()
             return
         if not data:
             return
@@ -327,12 +320,6 @@ class TLSStream(Source):
         """Accept several pieces for sending; they leave together."""
         for data in list_of_data:
             self.write(data)
-
-    def refuse_write(self) -> None:
-        """Drop what is written too late, and log a warning once that repeats."""
-        self.dropped_writes += 1
-        if self.dropped_writes == WARN_AFTER:
-            logger.warning("%r: %d writes after its end were dropped; check is_closing()", self, WARN_AFTER)
 
     def flush(self) -> None:
         """Encrypt and hand down what the last callback wrote."""
@@ -370,36 +357,14 @@ class TLSStream(Source):
         if (self.records.pending == 0 and not self.is_below_paused) or self.get_write_buffer_size() <= self.low:
             self.hold_protocol(False)
 
-    def hold_protocol(self, is_held: bool) -> None:
-        """Ask the protocol to pause, or to go on. What it raises is reported."""
-        self.is_protocol_paused = is_held
-        method = "pause_writing" if is_held else "resume_writing"
-        try:
-            getattr(self.protocol, method)()
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            self.report(f"protocol.{method}() failed", error)
-
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Set the watermarks, in bytes; without `low` it is a quarter of `high`. Raises ValueError."""
-        if high is None:
-            high = HIGH_WATER if low is None else 4 * low
-        if low is None:
-            low = high // 4
-        if not high >= low >= 0:
-            raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
-        self.high = high
-        self.low = low
+        self.set_watermarks(high, low)
         if self.below is not None:
             # The stream below tells of a pause, and of its end, soon enough for these.
-            self.below.set_write_buffer_limits(high=min(MOST_BELOW, low))
+            self.below.set_write_buffer_limits(high=min(MOST_BELOW, self.low))
         if self.is_below_paused:
             self.hold_above_high()
-
-    def get_write_buffer_limits(self) -> tuple[int, int]:
-        """Return the watermarks (low, high), in bytes."""
-        return (self.low, self.high)
 
     def get_write_buffer_size(self) -> int:
         """Return how many bytes wait to be encrypted or to be sent."""
@@ -494,10 +459,6 @@ class TLSStream(Source):
         self.report("Fatal error: the protocol raised", error)
         self.lose(error)
 
-    def report(self, message: str, error: BaseException) -> None:
-        """Report an exception that nobody else handles."""
-        self.loop.report({"message": message, "exception": error, "transport": self, "protocol": self.protocol})
-
     def start_timer(self, delay_s: float, callback: Callable[[], object]) -> None:
         """Have `callback` called after a while, unless the timer is stopped or started again."""
         self.stop_timer()
@@ -537,12 +498,3 @@ class TLSStream(Source):
         elif self.names is not None:
             found = self.names.get(name)
         return default if found is None else found
-
-
-def outermost(transport: Any) -> Any:
-    """Return the transport that an application's protocol has: the topmost TLS stream over this one, or itself."""
-    while True:
-        protocol = transport.get_protocol()
-        if type(protocol) is not TLSStream:
-            return transport
-        transport = protocol

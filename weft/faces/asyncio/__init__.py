@@ -1,7 +1,6 @@
 """asyncio's face: a Weft loop that is an `asyncio.AbstractEventLoop`.
 
-Tasks, futures, locks, queues and streams are asyncio's own; they run on Weft's loop and transports. What asyncio has
-and Weft does not have yet raises NotImplementedError with its name.
+Tasks, futures, locks, queues and streams are asyncio's own; they run on Weft's loop and transports.
 """
 
 from weft.faces.asyncio.loop import Loop, new_event_loop, run

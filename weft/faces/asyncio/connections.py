@@ -13,12 +13,18 @@ from typing import Any
 
 from weft.core.loop import Core
 from weft.faces.asyncio.eyeballs import bind_error, connect_first, interleaved
-from weft.faces.asyncio.tls import asked_security, begin_secured, refuse_bool, refuse_ssl_socket, secured_factory
+from weft.faces.asyncio.tls import (
+    asked_security,
+    begin_secured,
+    outermost,
+    refuse_bool,
+    refuse_ssl_socket,
+    secured_factory,
+)
 from weft.transports.channel import SocketChannel
 from weft.transports.listener import Listener, SocketAcceptor, no_delay
 from weft.transports.security import Security
 from weft.transports.stream import Stream
-from weft.transports.tls import outermost
 
 PASSES_OVER_UNAVAILABLE = sys.version_info >= (3, 13)
 """Whether a server passes over an address that this machine does not have, as long as another can be bound."""

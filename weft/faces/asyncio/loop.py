@@ -29,7 +29,6 @@ from weft.faces.asyncio.processes import Processes
 from weft.faces.asyncio.sendfile import Sendfile
 from weft.faces.asyncio.signals import Signals
 from weft.faces.asyncio.tls import TLS
-from weft.faces.asyncio.unfinished import Unfinished
 from weft.faces.asyncio.unix import UnixSockets
 from weft.ports import Clock, Poller
 
@@ -50,7 +49,6 @@ class Loop(  # type: ignore[misc]
     Sendfile,
     Signals,
     TLS,
-    Unfinished,
     Core,
     asyncio.AbstractEventLoop,
 ):

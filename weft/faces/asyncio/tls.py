@@ -148,6 +148,15 @@ async def begin_secured(
     return secured, protocol
 
 
+def outermost(transport: Any) -> Any:
+    """Return the transport that an application's protocol has: the topmost TLS stream over this one, or itself."""
+    while True:
+        protocol = transport.get_protocol()
+        if type(protocol) is not TLSStream:
+            return transport
+        transport = protocol
+
+
 def begin_over(stream: TLSStream, transport: Any) -> None:
     """Begin the handshake over a transport that was connected before."""
     stream.connection_made(transport)
