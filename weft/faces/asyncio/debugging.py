@@ -21,6 +21,9 @@ from weft.core.handle import Handle
 from weft.core.loop import Core
 
 logger = logging.getLogger("asyncio")
+_describe_parameters = inspect.signature(format_helpers._format_callback_source).parameters
+WITH_ARGUMENTS: dict[str, Any] = {"debug": True} if "debug" in _describe_parameters else {}
+"""What newer Pythons want to be told before they show a callback's arguments; older ones always do."""
 
 STACK_DEPTH = 10
 """Frames that are remembered of where a call or a coroutine was made."""
@@ -116,7 +119,7 @@ def described(what: Any) -> str:
         return repr(owner)
     if what.cancelled():
         return repr(what)
-    source = format_helpers._format_callback_source(what.callback, what.arguments)
+    source = format_helpers._format_callback_source(what.callback, what.arguments, **WITH_ARGUMENTS)
     return f"<{type(what).__name__} {source}{what.made_at()}>"
 
 
