@@ -34,9 +34,9 @@ Program = Callable[..., Coroutine[Any, Any, Any]]
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
-def pytest_report_header(config: pytest.Config) -> list[str]:
-    what = "to fail" if os.environ.get("CI") else "left out"
-    return [f"{name}: {what}, for {package} is not installed here" for name, package in LEFT_OUT.items()]
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for name in collect_ignore:
+        terminalreporter.write_line(f"LEFT OUT tests/ecosystem/{name}: {LEFT_OUT[name]} is not installed here")
 
 
 class Hung(KeyboardInterrupt):

@@ -22,7 +22,7 @@ def find_postgres() -> str | None:
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=version)
     on_path = [Path(folder) for folder in os.get_exec_path()]
     for folder in [*on_path, *reversed(folders)]:
-        if (folder / "initdb").exists() and (folder / "postgres").exists():
+        if all(shutil.which(program, path=str(folder)) for program in ("initdb", "postgres")):
             return str(folder)
     return None
 

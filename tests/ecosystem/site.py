@@ -37,17 +37,6 @@ async def large(request: Request) -> Response:
     return StreamingResponse(pieces())
 
 
-async def patient(request: Request) -> Response:
-    """Say "begun", and the rest when a POST to /go on came, or the server was told to end."""
-
-    async def pieces() -> AsyncIterator[bytes]:
-        yield b"begun\n"
-        await request.app.state.told.wait()
-        yield b"ended\n"
-
-    return StreamingResponse(pieces())
-
-
 async def thread(request: Request) -> Response:
     return JSONResponse({"sum": await asyncio.to_thread(sum, range(1000))})
 
@@ -64,7 +53,6 @@ async def fail(request: Request) -> Response:
 
 @contextlib.asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
-    app.state.told = asyncio.Event()
     app.state.life = ["began"]
     yield
     app.state.life.append("ended")
@@ -79,7 +67,6 @@ def make_app() -> Any:
         Route("/loop", loop),
         Route("/hash", hash, methods=["POST"]),
         Route("/large", large),
-        Route("/patient", patient),
         Route("/thread", thread),
         Route("/fail", fail),
         WebSocketRoute("/talk", talk),

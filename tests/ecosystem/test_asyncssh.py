@@ -14,7 +14,7 @@ DATA = random.Random(4).randbytes(4_000_000)
 
 
 async def serve_command(process: "asyncssh.SSHServerProcess[str]") -> None:
-    """`upper`: its input in capitals. `fail`: words on standard error and exit code 3. `wait`: until it is ended."""
+    """`upper`: its input in capitals. `fail`: an error and exit code 3. `wait`: until a break, then exit code 7."""
     if process.command == "upper":
         async for line in process.stdin:
             process.stdout.write(line.upper())
@@ -26,8 +26,6 @@ async def serve_command(process: "asyncssh.SSHServerProcess[str]") -> None:
         process.stdout.write("waiting\n")
         try:
             await process.stdin.read()
-        except asyncssh.TerminalSizeChanged:
-            pass
         except asyncssh.BreakReceived:
             process.exit(7)
 

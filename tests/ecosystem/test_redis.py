@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
 from . import servers
@@ -129,7 +131,7 @@ def test_a_blocking_pop_that_is_cancelled_takes_nothing(run_on_both: Any, redis_
 
 
 async def find_nobody() -> Any:
-    async with Redis(host="127.0.0.1", port=servers.free_port()) as redis:
+    async with Redis(host="127.0.0.1", port=servers.free_port(), retry=Retry(NoBackoff(), 0)) as redis:
         try:
             await redis.ping()
         except Exception as error:
