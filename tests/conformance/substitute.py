@@ -128,6 +128,7 @@ def moved_class(tally: Tally) -> type:
             self._moves = (make_moves or one_move)()
             next(self._moves)
             poller.before_wait = self._move_on
+            self._moved_poller = poller
 
         def time(self) -> float:
             return self._moved_clock.now_s
@@ -154,6 +155,7 @@ def moved_class(tally: Tally) -> type:
         def close(self) -> None:
             was_closed = self.is_closed()
             super().close()
+            self._moved_poller.before_wait = None
             if self._must_finish and not was_closed:
                 try:
                     self._moves.send(0)

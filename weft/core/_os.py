@@ -43,7 +43,11 @@ def check_signals() -> None:
 
 def call(context: contextvars.Context, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
     """Call `callback(*arguments)` within `context`."""
-    context.run(callback, *arguments)
+    try:
+        context.run(callback, *arguments)
+    finally:
+        # An exception's traceback may keep this frame, and the callback may keep the exception: a task's step does.
+        del callback, arguments
 
 
 def name_key(callback: object) -> object:

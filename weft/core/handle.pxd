@@ -8,7 +8,6 @@ cdef class Handle:
     cdef readonly object context
     cdef readonly bint is_cancelled
     cdef public object origin
-    cdef int run(self) except -1
 
 @cython.locals(handle=Handle)
 cpdef Handle make_handle(object callback, tuple arguments, object context)

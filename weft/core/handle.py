@@ -51,11 +51,6 @@ class Handle:
         """Return the context in which the callback runs."""
         return self.context
 
-    def run(self) -> None:
-        """Call the callback within the context, unless cancelled. What it raises passes through."""
-        if not self.is_cancelled:
-            _os.call(self.context, self.callback, self.arguments)
-
     # asyncio's own names: its default exception handler looks at the last, programs look at the others.
 
     @property

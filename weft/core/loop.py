@@ -265,7 +265,8 @@ class Core:
                     if self.is_debugging:
                         self.run_timed(handle)
                     elif self.observer is None:
-                        handle.run()
+                        if not handle.is_cancelled:
+                            _os.call(handle.context, handle.callback, handle.arguments)
                     else:
                         self.run_observed(handle)
                     if self.unflushed:
@@ -274,6 +275,7 @@ class Core:
                 raise
             except BaseException as error:
                 self.report_call(handle, error)
+        handle = None  # so that a traceback that keeps this frame does not keep the call
 
     def run_observed(self, handle: Handle) -> None:
         """Run one call, and tell the observer of its begin and its end."""
@@ -282,19 +284,20 @@ class Core:
             return
         observer.call_begin(handle)
         try:
-            handle.run()
+            _os.call(handle.context, handle.callback, handle.arguments)
         finally:
             observer.call_end(handle)
+            handle = None  # type: ignore[assignment]
 
     def run_timed(self, handle: Handle) -> None:
         """Run one call in debug mode, and have it reported if it took long."""
         self.running_call = handle
         begin_ns = self.clock.now_ns()
         try:
-            if self.observer is None:
-                handle.run()
-            else:
+            if self.observer is not None:
                 self.run_observed(handle)
+            elif not handle.is_cancelled:
+                _os.call(handle.context, handle.callback, handle.arguments)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -302,6 +305,7 @@ class Core:
         finally:
             self.running_call = None
             self.took(handle, self.clock.now_ns() - begin_ns)
+            handle = None  # type: ignore[assignment]
 
     def ready_timed(self, source: Source, events: int) -> None:
         """Hand an event to its source in debug mode, and have it reported if that took long."""

@@ -67,3 +67,4 @@ class Waker(Source):
             self.loop.poller.remove(self.inner.fileno())
             self.inner.close()
             self.outer.close()
+            del self.loop, self.on_signal  # so that a closed loop is freed as soon as nobody holds it

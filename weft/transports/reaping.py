@@ -28,18 +28,27 @@ UNKNOWN_STATUS = 255
 
 
 class PidfdWatch(Source):
-    """Watches a child by its pidfd, and calls `ended()` once, within `context`, when it has ended."""
+    """Watches a child by its pidfd, reaps it, and calls `ended()` once, within `context`, when it has ended."""
 
-    def __init__(self, loop: Any, fd: int, ended: Callable[[], None], context: contextvars.Context) -> None:
+    def __init__(
+        self,
+        loop: Any,
+        fd: int,
+        popen: subprocess.Popen[bytes],
+        ended: Callable[[], None],
+        context: contextvars.Context,
+    ) -> None:
         self.loop = loop
         self.fd = fd
+        self.popen = popen
         self.ended = ended
         self.context = context
         loop.poller.add(fd, self, _os.READ)
 
     def ready(self, events: int) -> None:
-        """The child has ended."""
+        """The child has ended: reap it before anyone's handler of SIGCHLD can, who may take every child's status."""
         self.close()
+        reap(self.popen)
         self.loop.call_soon(self.ended, context=self.context)
 
     def fail(self, error: BaseException) -> None:
@@ -163,7 +172,7 @@ class ThreadWatch:
 def watch_child(
     loop: Any, popen: subprocess.Popen[bytes], ended: Callable[[], None], context: contextvars.Context
 ) -> PidfdWatch | ThreadWatch:
-    """Have `ended()` called in the loop, within `context`, when a child has ended. It is not reaped yet then."""
+    """Have `ended()` called in the loop, within `context`, when a child has ended. It may not be reaped yet then."""
     if hasattr(os, "pidfd_open"):
         try:
             fd = os.pidfd_open(popen.pid)
@@ -171,7 +180,7 @@ def watch_child(
             pass  # an old system, no descriptor left, or a child that was reaped at once (SIGCHLD ignored)
         else:
             try:
-                return PidfdWatch(loop, fd, ended, context)
+                return PidfdWatch(loop, fd, popen, ended, context)
             except BaseException:
                 os.close(fd)
                 raise

@@ -8,6 +8,7 @@ import errno
 import os
 import socket
 import sys
+from asyncio import trsock
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -65,11 +66,11 @@ class Server(asyncio.AbstractServer):
         return self._listeners is not None
 
     @property
-    def sockets(self) -> tuple[socket.socket, ...]:
-        """The listening sockets; none once the server is closed."""
+    def sockets(self) -> tuple[trsock.TransportSocket, ...]:
+        """The listening sockets, as asyncio.trsock.TransportSocket; none once the server is closed."""
         if self._listeners is None:
-            return tuple(self._waiting)
-        return tuple(listener.acceptor.sock for listener in self._listeners)
+            return tuple(map(trsock.TransportSocket, self._waiting))
+        return tuple(trsock.TransportSocket(listener.acceptor.sock) for listener in self._listeners)
 
     async def start_serving(self) -> None:
         """Begin to accept connections. Doing so twice does nothing."""

@@ -281,7 +281,7 @@ class Loop(  # type: ignore[misc]
                 await done
         except TimeoutError:
             warnings.warn(
-                f"The executor did not finish joining its threads within {timeout} seconds.",
+                f"The executor did not finishing joining its threads within {timeout} seconds.",
                 RuntimeWarning,
                 stacklevel=2,
             )
