@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.machinery import EXTENSION_SUFFIXES, FileFinder, ModuleSpec, SourceFileLoader
-from pathlib import Path
 from types import ModuleType
 
 COMPILED_MODULES = (
@@ -21,6 +20,7 @@ COMPILED_MODULES = (
     "weft.core.timers",
     "weft.core.epoll",
     "weft.core.loop",
+    "weft.core.waker",
     "weft.transports.channel",
     "weft.transports.datagram",
     "weft.transports.writer",
@@ -28,7 +28,16 @@ COMPILED_MODULES = (
     "weft.transports.records",
     "weft.transports.tls",
     "weft.transports.pipe",
+    "weft.deferred.failure",
+    "weft.deferred.alarm",
+    "weft.deferred.chain",
+    "weft.deferred.awaiting",
+    "weft.deferred.deferred",
+    "weft.deferred.driving",
+    "weft.protocols.scanning",
+    "weft.protocols.delivery",
     "weft.record.recorder",
+    "weft.faces.asyncio.tasks",
 )
 """Every module that the compiled build compiles. setup.py reads it from here."""
 
@@ -58,7 +67,7 @@ def choose() -> str:
     if wish == "1":
         sys.meta_path.insert(0, InterpretedFinder)
         return "interpreted"
-    missing = [name for name in COMPILED_MODULES if not _is_compiled(name)]
+    missing = _not_compiled()
     if not missing:
         return "compiled"
     if len(missing) == len(COMPILED_MODULES):
@@ -69,6 +78,15 @@ def choose() -> str:
     )
 
 
-def _is_compiled(name: str) -> bool:
-    stem = Path(__file__).parent.joinpath(*name.split(".")[1:])
-    return any(stem.with_name(stem.name + suffix).exists() for suffix in EXTENSION_SUFFIXES)
+def _not_compiled() -> list[str]:
+    """Return those of the modules that lie here without a compiled file for this Python."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    files: dict[str, set[str]] = {}
+    missing = []
+    for name in COMPILED_MODULES:
+        package, _, stem = name.rpartition(".")
+        if package not in files:
+            files[package] = set(os.listdir(os.path.join(root, *package.split("."))))
+        if not any(stem + suffix in files[package] for suffix in EXTENSION_SUFFIXES):
+            missing.append(name)
+    return missing

@@ -5,6 +5,7 @@ cdef class Source:
     cpdef ready(self, unsigned int events)
     cpdef flush(self)
     cpdef fail(self, error)
+    cpdef interrupted(self)
 
 cdef class Poller:
     cdef readonly bint is_edge_triggered

@@ -40,6 +40,9 @@ class Source:
         """Deal with an exception that `ready` raised."""
         raise NotImplementedError
 
+    def interrupted(self) -> None:
+        """SystemExit or KeyboardInterrupt passed through `ready`: an edge is told of once, so look again later."""
+
 
 class Poller:
     """Tells which descriptors are ready. Five verbs: add, modify, remove, wait, close.

@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -15,6 +16,8 @@ import weft
 from weft.core.epoll import EpollPoller
 from weft.core.readiness import KqueuePoller, SelectPoller
 from weft.ports import Poller
+
+from .leftovers import Census, children
 
 BOUND_S = 30
 POLLERS: list[type[Poller]] = [SelectPoller]
@@ -56,6 +59,15 @@ def descriptors() -> Iterator[Callable[[], int]]:
     assert count() == before, "the test left descriptors open (or closed some that it did not open)"
 
 
+@pytest.fixture(autouse=True)
+def no_thread_and_no_child_left() -> Iterator[None]:
+    """Every test must leave no thread, and no child process, neither alive nor as a zombie."""
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before, "the test left a thread"
+    assert children() == [], "the test left a child process"
+
+
 @pytest.fixture(params=POLLERS, ids=lambda made_by: made_by.__name__)
 def make_poller(request: pytest.FixtureRequest) -> Any:
     return request.param
@@ -86,6 +98,18 @@ def loop(make_poller: Any, descriptors: object, reported: list[dict[str, Any]]) 
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
     assert reported == [], "the loop reported what no test expected"
+
+
+@pytest.fixture
+def nothing_left(loop: weft.Loop) -> Iterator[Census]:
+    """While the loop still lives, everything that the test's connections were made of must go."""
+    census = Census(loop)
+    yield census
+    try:
+        left = [] if loop.is_closed() else loop.run_until_complete(census.until_gone())
+        assert (left or census.left() or census.transports()) == [], "the test left something behind"
+    finally:
+        census.close()
 
 
 async def settle() -> None:

@@ -92,6 +92,45 @@ def test_when_every_address_says_the_same_it_is_said_once(loop):
         loop.run_until_complete(loop.create_connection(Witness, "two.example", 80))
 
 
+def test_connecting_goes_through_a_sock_connect_of_one_s_own(loop):
+    asked = []
+
+    async def sock_connect(sock, address):
+        asked.append(address)
+        raise PermissionError("not from here")
+
+    loop.sock_connect = sock_connect
+
+    with pytest.raises(PermissionError):
+        loop.run_until_complete(loop.create_connection(Witness, LOCAL, 80))
+    with pytest.raises(PermissionError):
+        loop.run_until_complete(loop.create_datagram_endpoint(Witness, remote_addr=(LOCAL, 81)))
+    with pytest.raises(PermissionError):
+        loop.run_until_complete(loop.create_unix_connection(Witness, "/a/path"))
+
+    assert asked == [(LOCAL, 80), (LOCAL, 81), "/a/path"]
+
+
+@pytest.mark.parametrize("host", ["", None])
+def test_listening_everywhere_asks_a_getaddrinfo_of_one_s_own(loop, host):
+    asked = []
+
+    async def getaddrinfo(host, port, **options):
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (LOCAL, port))]
+
+    async def main():
+        server = await loop.create_server(Witness, host, 0)
+        address = address_of(server)
+        await close_all(server)
+        return address
+
+    loop.getaddrinfo = getaddrinfo
+
+    assert loop.run_until_complete(main())[0] == LOCAL
+    assert asked == [None]
+
+
 def test_the_next_address_is_tried_when_one_does_not_answer(loop):
     accepted, connected = Witness(), Witness()
 

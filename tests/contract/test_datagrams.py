@@ -5,6 +5,7 @@ import contextvars
 import errno
 import itertools
 import socket
+from asyncio import trsock
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -811,6 +812,8 @@ def test_a_transport_is_asyncios_and_knows_its_names(place: Place) -> None:
 
         assert isinstance(transport, asyncio.DatagramTransport)
         assert isinstance(transport, asyncio.Transport)
+        assert isinstance(names[0], trsock.TransportSocket)
+        assert transport.get_extra_info("socket") is names[0]
         assert names[0].family == place.family
         assert names[1] == transport.get_extra_info("sockname") != address
         assert names[2] == transport.get_extra_info("peername") == address

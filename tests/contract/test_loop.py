@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import functools
+import socket
 import threading
 
 import pytest
@@ -86,6 +87,69 @@ def test_stop_during_a_turn_lets_the_turn_come_to_its_end(loop):
 
     assert first_run == ["after stop"]
     assert ran == ["after stop", "the next turn's"]
+
+
+def test_a_run_that_is_stopped_at_once_runs_due_timers_and_leaves_the_next_turn_s_calls(loop):
+    ran = []
+    loop.call_soon(ran.append, "ready")
+    loop.call_soon(lambda: loop.call_soon(ran.append, "the next turn's"))
+    loop.call_soon(loop.stop)
+    loop.call_at(loop.time(), ran.append, "timer")
+    loop.call_at(loop.time(), lambda: loop.call_soon(ran.append, "the timer's"))
+
+    loop.run_forever()
+    first_run = list(ran)
+    run_turns(loop)
+
+    assert first_run == ["ready", "timer"]
+    assert ran == ["ready", "timer", "the next turn's", "the timer's"]
+
+
+def test_calls_that_were_ready_before_a_run_come_before_its_events(loop):
+    ours, theirs = socket.socketpair()
+    theirs.send(b"x")
+    order = []
+    loop.add_reader(ours, order.append, "event")
+    loop.call_soon(order.append, "ready")
+    loop.call_soon(lambda: loop.call_soon(order.append, "the next turn's"))
+
+    run_turns(loop)
+    loop.remove_reader(ours)
+    run_turns(loop)
+    ours.close()
+    theirs.close()
+
+    assert order == ["ready", "event", "the next turn's"]
+
+
+def test_many_calls_of_the_next_turn_keep_their_order_behind_a_timer_s(loop):
+    ran = []
+
+    def schedule_many():
+        for number in range(1000):
+            loop.call_soon(ran.append, number)
+
+    loop.call_soon(schedule_many)
+    loop.call_at(loop.time(), ran.append, "timer")
+
+    run_turns(loop)
+    first_run = list(ran)
+    run_turns(loop)
+
+    assert first_run == ["timer"]
+    assert ran == ["timer", *range(1000)]
+
+
+def test_a_call_from_another_thread_before_a_run_counts_as_ready(loop):
+    ran = []
+    thread = threading.Thread(target=loop.call_soon_threadsafe, args=(ran.append, "from a thread"))
+    thread.start()
+    thread.join()
+    loop.call_at(loop.time(), ran.append, "timer")
+
+    run_turns(loop)
+
+    assert ran == ["from a thread", "timer"]
 
 
 def test_a_stopped_loop_can_run_again(loop):

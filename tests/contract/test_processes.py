@@ -799,3 +799,40 @@ def test_children_work_under_the_policy_without_a_child_watcher() -> None:
         assert run_elsewhere(lambda: asyncio.run(status_and_output(None))) == (3, b"hello")
     finally:
         asyncio.set_event_loop_policy(before)
+
+
+class Watcher:
+    """A child watcher, as programs for Python 3.11 to 3.13 may set one."""
+
+    def __init__(self, is_active: bool) -> None:
+        self.is_active = lambda: is_active
+
+    def __enter__(self) -> "Watcher":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+
+class WatchingPolicy(weft.EventLoopPolicy):
+    """A policy whose child watcher was set."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__()
+        self._watcher = watcher
+
+
+@pytest.fixture(params=[True, False])
+def is_active(request: pytest.FixtureRequest) -> Iterator[bool]:
+    before = asyncio.get_event_loop_policy()
+    asyncio.set_event_loop_policy(WatchingPolicy(Watcher(request.param)))
+    yield request.param
+    asyncio.set_event_loop_policy(before)
+
+
+def test_a_child_watcher_that_was_set_must_be_active(loop: weft.Loop, is_active: bool) -> None:
+    if is_active:
+        assert loop.run_until_complete(status_and_output(None)) == (3, b"hello")
+    else:
+        with pytest.raises(RuntimeError, match="not active"):
+            loop.run_until_complete(status_and_output(None))

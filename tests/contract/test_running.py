@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import contextvars
 import gc
+import os
 import threading
 import warnings
 
@@ -157,13 +158,11 @@ def test_a_hundred_loops_leave_no_descriptor_behind(make_poller, descriptors):
 
 
 def test_a_loop_that_could_not_be_made_leaves_no_descriptor_and_no_warning(make_poller, monkeypatch):
-    import socket
-
     def refuse():
         raise OSError(24, "Too many open files")
 
     poller = make_poller()
-    monkeypatch.setattr(socket, "socketpair", refuse)
+    monkeypatch.setattr(os, "pipe", refuse)
 
     with pytest.raises(OSError, match="Too many open files"):
         weft.Loop(poller=poller)

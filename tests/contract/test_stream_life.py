@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from asyncio import trsock
 
 import pytest
 
@@ -499,13 +500,17 @@ def test_a_stream_is_an_asyncio_transport_and_names_its_ends(loop):
     ours, theirs = tcp_pair()
     ours.setblocking(False)
     names = (theirs.getsockname(), ours.getsockname())
+    number = ours.fileno()
     witness = Witness()
 
     async def main():
         transport = await begin(loop, ours, witness)
         is_transport = isinstance(transport, asyncio.Transport)
         found = (transport.get_extra_info("peername"), transport.get_extra_info("sockname"))
-        rest = (transport.get_extra_info("socket"), transport.get_extra_info("cipher"))
+        shown = transport.get_extra_info("socket")
+        rest = (shown.fileno(), transport.get_extra_info("cipher"))
+        assert isinstance(shown, trsock.TransportSocket)
+        assert transport.get_extra_info("socket") is shown
         default = transport.get_extra_info("no such thing", "default")
         text = repr(transport)
         transport.close()
@@ -516,7 +521,7 @@ def test_a_stream_is_an_asyncio_transport_and_names_its_ends(loop):
 
     assert is_transport
     assert found == names
-    assert rest == (ours, None)
+    assert rest == (number, None)
     assert default == "default"
     assert "open" in text
     theirs.close()

@@ -5,6 +5,7 @@ import hashlib
 import re
 import socket
 import ssl
+from asyncio import trsock
 from pathlib import Path
 
 import pytest
@@ -301,6 +302,7 @@ def test_it_says_what_it_knows_of_the_connection(loop, pair):
         assert transport.get_extra_info("cipher") == peer.tls.cipher()
         assert transport.get_extra_info("compression") is None
         assert ("email", "client@example.org") in transport.get_extra_info("peercert")["subjectAltName"]
+        assert isinstance(transport.get_extra_info("socket"), trsock.TransportSocket)
         assert transport.get_extra_info("socket").fileno() == pair[0].fileno()
         assert transport.get_extra_info("sockname") == pair[0].getsockname()
         assert transport.get_extra_info("no such thing", "default") == "default"

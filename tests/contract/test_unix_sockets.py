@@ -7,6 +7,7 @@ import socket
 import ssl
 import stat
 import sys
+from asyncio import trsock
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,7 @@ def test_a_connection_knows_its_socket_and_names(loop: weft.Loop, tmp_path: Path
         await witness.until("lost")
         await end(server)
 
+        assert isinstance(found[0], trsock.TransportSocket)
         assert found[0].family == socket.AF_UNIX
         assert found[1:] == ["", path] or found[1:] == [None, path]
 

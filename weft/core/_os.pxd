@@ -1,5 +1,5 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from weft.ports cimport Channel, Clock, DatagramChannel
+from weft.ports cimport Channel, Clock, DatagramChannel, Poller, Source
 
 cpdef enum:
     READ = 0x001
@@ -25,6 +25,7 @@ cdef extern from "glue.h":
     int call_one "weft_call_one"(object context, object callback, object argument) except -1
     int call_two "weft_call_two"(object context, object callback, object first, object second) except -1
     int call "weft_call"(object context, object callback, tuple arguments) except -1
+    int write_zero "weft_write_zero"(int fd) nogil
     int check_signals "PyErr_CheckSignals"() except -1
     object name_key "weft_name_key"(object callback)
     uint64_t weft_ticks() nogil
@@ -35,22 +36,16 @@ cdef extern from "glue.h":
         uint8_t kind
         uint16_t thread
 
-cdef class EpollSet:
+cdef class EpollSet(Poller):
     cdef int epfd
     cdef int count
-    cdef int fd
-    cdef unsigned int mask
+    cdef list owners
     cdef epoll_event events[512]
-    cdef int add(self, int fd, unsigned int events) except -1
-    cdef int modify(self, int fd, unsigned int events) except -1
-    cdef int remove(self, int fd) except -1
+    cdef int control_add(self, int fd, unsigned int events) except -1
+    cdef int control_modify(self, int fd, unsigned int events) except -1
+    cdef int control_delete(self, int fd) except -1
     cdef int forget(self, int fd) except -1
-    cdef int wait(self, long long timeout_ns) except -1
-    cdef inline void select(self, int index) noexcept:
-        self.fd = self.events[index].data.fd
-        self.mask = self.events[index].events
     cdef int control(self, int operation, int fd, unsigned int events) except -1
-    cdef int close(self) except -1
 
 cdef class FdChannel(Channel):
     cdef readonly int fd

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any
 
-from weft.ports import Channel, Clock, DatagramChannel
+from weft.ports import Channel, Clock, DatagramChannel, Poller, Source
 
 READ = 0x001
 WRITE = 0x004
@@ -41,6 +41,14 @@ def check_signals() -> None:
     """Run the handlers of signals that came; the interpreter does so by itself between any two instructions."""
 
 
+def write_zero(fd: int) -> None:
+    """Write a zero byte into a pipe. A full pipe is left as it is: its reader is told of what is there already."""
+    try:
+        os.write(fd, b"\0")
+    except OSError:
+        pass
+
+
 def call(context: contextvars.Context, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
     """Call `callback(*arguments)` within `context`."""
     try:
@@ -59,25 +67,29 @@ def name_key(callback: object) -> object:
     return type(callback)
 
 
-class EpollSet:
-    """The system's epoll: descriptors watched, and the events of the last wait."""
+class EpollSet(Poller):
+    """The system's epoll: descriptors watched, the events of the last wait, and whose they are.
+
+    `owners[fd]` is the source that is told of `fd`; the poller in epoll.py keeps it. Its last place stays None: it is
+    what -1, the descriptor of an event that is no one's any more, leads to.
+    """
 
     def __init__(self) -> None:
+        Poller.__init__(self, True)
         self.epoll = select.epoll()
         self.events: list[tuple[int, int]] = []
-        self.fd = -1
-        self.mask = 0
+        self.owners: list[Source | None] = [None]
 
-    def add(self, fd: int, events: int) -> None:
-        """Watch `fd` for `events`."""
+    def control_add(self, fd: int, events: int) -> None:
+        """Have the system watch `fd` for `events`."""
         self.epoll.register(fd, events)
 
-    def modify(self, fd: int, events: int) -> None:
-        """Watch `fd` for `events` from now on."""
+    def control_modify(self, fd: int, events: int) -> None:
+        """Have the system watch `fd` for `events` from now on."""
         self.epoll.modify(fd, events)
 
-    def remove(self, fd: int) -> None:
-        """Stop watching `fd`."""
+    def control_delete(self, fd: int) -> None:
+        """Have the system watch `fd` no more."""
         self.epoll.unregister(fd)
 
     def forget(self, fd: int) -> None:
@@ -85,17 +97,19 @@ class EpollSet:
         self.events = [(-1, mask) if event_fd == fd else (event_fd, mask) for event_fd, mask in self.events]
 
     def wait(self, timeout_ns: int) -> int:
-        """Wait for events; return how many there are."""
+        """Wait for events; return how many came. Resolution: a millisecond, rounded up."""
         timeout_s = None if timeout_ns < 0 else min(-(-timeout_ns // 1_000_000) / 1000, LONGEST_WAIT_S)
         self.events = self.epoll.poll(timeout_s, 512)
         return len(self.events)
 
-    def select(self, index: int) -> None:
-        """Put the descriptor and the mask of event number `index` of the last wait into `fd` and `mask`."""
-        self.fd, self.mask = self.events[index]
+    def ready_source(self, index: int) -> Source | None:
+        """Return whose event it is, None if its descriptor was removed; its mask is in `ready_events`."""
+        fd, self.ready_events = self.events[index]
+        return self.owners[fd]
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Give the epoll descriptor back."""
+        self.owners = [None]
         self.epoll.close()
 
 

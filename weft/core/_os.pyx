@@ -42,10 +42,14 @@ cdef enum:
 globals()["EDGE"] = 0x80000000   # for Python; a cpdef enum would give it as a negative number
 
 
-cdef class EpollSet:
-    """The system's epoll: descriptors watched, and the events of the last wait."""
+cdef class EpollSet(Poller):
+    """The system's epoll: descriptors watched, the events of the last wait, and whose they are."""
+
+    def __init__(self):
+        Poller.__init__(self, True)
 
     def __cinit__(self):
+        self.owners = []
         self.epfd = epoll_create1(CLOSE_ON_EXEC)
         if self.epfd < 0:
             PyErr_SetFromErrno(OSError)
@@ -63,13 +67,13 @@ cdef class EpollSet:
             PyErr_SetFromErrno(OSError)
         return 0
 
-    cdef int add(self, int fd, unsigned int events) except -1:
+    cdef int control_add(self, int fd, unsigned int events) except -1:
         return self.control(EPOLL_CTL_ADD, fd, events)
 
-    cdef int modify(self, int fd, unsigned int events) except -1:
+    cdef int control_modify(self, int fd, unsigned int events) except -1:
         return self.control(EPOLL_CTL_MOD, fd, events)
 
-    cdef int remove(self, int fd) except -1:
+    cdef int control_delete(self, int fd) except -1:
         return self.control(EPOLL_CTL_DEL, fd, 0)
 
     cdef int forget(self, int fd) except -1:
@@ -79,7 +83,7 @@ cdef class EpollSet:
                 self.events[i].data.fd = -1
         return 0
 
-    cdef int wait(self, long long timeout_ns) except -1:
+    cpdef int wait(self, long long timeout_ns) except -1:
         cdef int n, timeout_ms
         # Asked without letting the GIL go first: under load something is ready nearly always.
         n = epoll_wait(self.epfd, self.events, EVENTS, 0)
@@ -98,11 +102,16 @@ cdef class EpollSet:
         self.count = n
         return n
 
-    cdef int close(self) except -1:
+    cpdef Source ready_source(self, int index):
+        cdef int fd = self.events[index].data.fd
+        self.ready_events = self.events[index].events
+        return <Source> self.owners[fd] if fd >= 0 else None
+
+    cpdef close(self):
+        self.owners = []
         if self.epfd >= 0:
             c_close(self.epfd)
             self.epfd = -1
-        return 0
 
 
 cdef class FdChannel(Channel):

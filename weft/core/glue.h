@@ -36,6 +36,13 @@ static inline long long weft_monotonic_ns(void) {
     return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
+/* A full pipe, or a closed one, is left as it is: whoever reads it is told of what is there already, or is gone. */
+static inline int weft_write_zero(int fd) {
+    ssize_t written;
+    do written = write(fd, "", 1); while (written < 0 && errno == EINTR);
+    return 0;
+}
+
 /* ---- calling within a context: entered, called by vectorcall, left; also on an error -------------------------- */
 
 static inline int weft_finish_call(PyObject *context, PyObject *result) {

@@ -11,7 +11,7 @@ cdef class Core:
     cdef readonly Clock clock
     cdef TimerHeap timers
     cdef list ring
-    cdef Py_ssize_t head, tail
+    cdef readonly Py_ssize_t head, tail
     cdef readonly object inbox
     cdef list unflushed
     cdef int event_index, event_count
@@ -30,6 +30,10 @@ cdef class Core:
     cdef int push_timer(self, TimerHandle timer) except -1
     cdef bint write_later(self, Source source) except -1
     cdef long long next_connection_number(self)
+    @cython.locals(later=Py_ssize_t, due=Py_ssize_t)
+    cdef int first_turn(self) except -1
+    @cython.locals(ring=list, last=Py_ssize_t, handle=Handle, _=Py_ssize_t)
+    cdef int put_behind(self, Py_ssize_t count) except -1
     cdef int turn(self) except -1
     @cython.locals(timeout_ns=cython.longlong)
     cdef int wait(self) except -1
@@ -41,8 +45,8 @@ cdef class Core:
     cdef int dispatch(self) except -1
     @cython.locals(timers=TimerHeap, timer=TimerHandle, now=cython.longlong)
     cdef move_due(self)
-    @cython.locals(left=Py_ssize_t, index=Py_ssize_t, handle=Handle)
-    cdef int run_ready(self) except -1
+    @cython.locals(index=Py_ssize_t, handle=Handle)
+    cdef int run_ready(self, Py_ssize_t left) except -1
     @cython.locals(observer=Observer)
     cdef run_observed(self, Handle handle)
     @cython.locals(begin_ns=cython.longlong)

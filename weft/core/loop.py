@@ -6,6 +6,9 @@
    equal moments in the order in which they were made.
 4. Run the calls that were ready when that was done; what they schedule belongs to the next turn.
 
+A run begins with the calls that were ready before it: in its first turn they come before the events of the poll, so
+that what they set up is there when an event comes (`first_turn`).
+
 What was written during one callback leaves when it returns: whoever writes puts itself on the list `unflushed`.
 
 The core raises what a callback raises only for SystemExit and KeyboardInterrupt; every other exception goes to
@@ -162,9 +165,47 @@ class Core:
 
     def run_turns(self) -> None:
         """Turn until `stop` was called; at least once."""
-        self.turn()
+        self.first_turn()
         while not self.is_stopping:
             self.turn()
+
+    def first_turn(self) -> None:
+        """Turn once as a run begins: the calls that are ready already run before the events of the poll.
+
+        What those calls schedule belongs to the next turn, as ever, and stays behind what this turn's events and
+        timers made ready: after `call_soon(stop)` it waits for the next run.
+        """
+        self.in_turn = True
+        try:
+            if self.event_index >= self.event_count:
+                self.wait()
+            if self.inbox:
+                self.take_inbox()
+            self.run_ready(self.tail - self.head)
+            if self.inbox:
+                self.take_inbox()
+            later = self.tail - self.head
+            self.dispatch()
+            if self.timers.heap:
+                self.move_due()
+            due = self.tail - self.head - later
+            self.put_behind(later)
+            self.run_ready(due)
+            if self.unflushed:
+                self.flush()
+        finally:
+            self.in_turn = False
+
+    def put_behind(self, count: int) -> None:
+        """Move the first calls of the ready queue to its end, in order."""
+        ring = self.ring
+        last = len(ring) - 1
+        for _ in range(count):
+            handle = ring[self.head & last]
+            ring[self.head & last] = None
+            ring[self.tail & last] = handle
+            self.head += 1
+            self.tail += 1
 
     def turn(self) -> None:
         """Turn once: wait, dispatch, move what is due, run what is ready."""
@@ -178,7 +219,7 @@ class Core:
             if self.timers.heap:
                 self.move_due()
             if self.head != self.tail:
-                self.run_ready()
+                self.run_ready(self.tail - self.head)
             if self.unflushed:
                 self.flush()
         finally:
@@ -200,7 +241,7 @@ class Core:
 
     def timeout_ns(self) -> int:
         """Return how long a wait may last: 0 if anything is ready, -1 if nothing is to come but events."""
-        if self.head != self.tail or self.is_stopping or self.inbox:
+        if self.head != self.tail or self.is_stopping or self.inbox or self.unflushed:
             return 0
         if not self.timers.heap:
             return -1
@@ -231,6 +272,8 @@ class Core:
                         source = unflushed.pop()
                         source.flush()
             except (SystemExit, KeyboardInterrupt):
+                if source is not None:
+                    source.interrupted()
                 raise
             except BaseException as error:
                 source.fail(error)
@@ -250,9 +293,8 @@ class Core:
                 self.observer.timer_fired(timer)
             self.push(timer)
 
-    def run_ready(self) -> None:
-        """Run the calls that are ready now, and only those."""
-        left = self.tail - self.head
+    def run_ready(self, left: int) -> None:
+        """Run the first calls of the ready queue: those that were ready when the turn came to them, and no others."""
         handle: Any = None
         while left > 0:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from asyncio import trsock
 from typing import Any
 
 from weft.core import _os
@@ -16,6 +17,7 @@ class SocketChannel(_os.FdChannel):
         self.sock = sock
         self._peername = peername
         self._sockname: Any = None
+        self._shown: Any = None
 
     def shutdown(self) -> None:
         """Tell the peer that nothing more will be sent."""
@@ -32,10 +34,13 @@ class SocketChannel(_os.FdChannel):
     def name(self, which: str) -> Any:
         """Return the socket, its own address ("sockname") or the peer's ("peername"); None if it is not known.
 
-        Both addresses are still known after the channel was closed.
+        The socket is shown as an asyncio.trsock.TransportSocket: moving bytes is the channel's alone. Both addresses
+        are still known after the channel was closed.
         """
         if which == "socket":
-            return self.sock
+            if self._shown is None:
+                self._shown = trsock.TransportSocket(self.sock)
+            return self._shown
         if which == "peername":
             if self._peername is None:
                 self._peername = address_or_none(self.sock.getpeername)

@@ -11,7 +11,7 @@ cdef Py_ssize_t HIGH_WATER, OVERHEAD
 cdef double RETRY_S
 
 cdef class SocketDatagramChannel(FdDatagramChannel):
-    cdef object _sockname, _peername
+    cdef object _sockname, _peername, _shown
     cpdef close(self)
     cpdef name(self, str which)
 

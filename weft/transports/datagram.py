@@ -14,6 +14,7 @@ import asyncio
 import contextvars
 import logging
 import socket
+from asyncio import trsock
 from collections import deque
 from typing import Any
 
@@ -43,6 +44,7 @@ class SocketDatagramChannel(_os.FdDatagramChannel):
     def __init__(self, sock: socket.socket) -> None:
         self._sockname = address_or_none(sock.getsockname)
         self._peername = address_or_none(sock.getpeername)
+        self._shown = trsock.TransportSocket(sock)
         is_connected = self._peername is not None
         # Linux says that an unconnected UNIX socket is writable however full the receiver's queue is.
         tells_room = is_connected or sock.family != socket.AF_UNIX
@@ -57,10 +59,11 @@ class SocketDatagramChannel(_os.FdDatagramChannel):
     def name(self, which: str) -> Any:
         """Return the socket, its own address ("sockname") or the peer's ("peername"); None if it is not known.
 
-        The addresses are remembered, and known after the end.
+        The socket is shown as an asyncio.trsock.TransportSocket. The addresses are remembered, and known after the
+        end.
         """
         if which == "socket":
-            return self.sock
+            return self._shown
         if which == "peername":
             return self._peername
         if which == "sockname":
@@ -156,7 +159,7 @@ class DatagramEndpoint(Source):
             interest = _os.READ if self.state == lifecycle.OPEN else 0
         if self.is_blocked and self.channel.tells_room:
             interest |= _os.WRITE
-        if interest != self.interest:
+        if interest != self.interest and not self.loop.is_over:
             self.interest = interest
             self.loop.poller.modify(self.fd, interest)
 
@@ -377,7 +380,7 @@ class DatagramEndpoint(Source):
             self.lose(None)
         elif self.state < lifecycle.CLOSING:
             self.change(lifecycle.CLOSE_ASKED)
-            if self.queue is None:
+            if self.queue is None or self.loop.is_over:
                 self.end(lifecycle.FLUSHED, None)
             else:
                 self.watch()

@@ -120,6 +120,7 @@ class Listener(Source):
             return
         if self.pause is not None:
             self.pause.cancel()
-        self.loop.poller.remove(self.fd)
+        if not self.loop.is_over:
+            self.loop.poller.remove(self.fd)
         self.fd = -1
         self.acceptor.close()

@@ -11,6 +11,7 @@ cdef class ReadPipe(Stream):
     cdef int change(self, int event) except -1
     cpdef ready(self, unsigned int events)
     cdef peer_ended(self)
+    cpdef interrupted(self)
     cdef refuse_write(self)
 
 cdef class WritePipe(Stream):

@@ -170,9 +170,12 @@ class ReadPipe(Stream):
         if self.is_reading_paused and self.state < lifecycle.CLOSING:
             self.is_reading_paused = False
             self.watch()
-            # Asked of the poller, not tried: a FIFO without a writer yet reads as one whose writers are gone.
-            if self.loop.poller.is_edge_triggered:
-                self.loop.poller.modify(self.fd, self.interest)
+            self.interrupted()
+
+    def interrupted(self) -> None:
+        """Have the poller tell again; not tried: a FIFO without a writer yet reads as one whose writers are gone."""
+        if self.loop.poller.is_edge_triggered and self.state < lifecycle.CLOSING and not self.loop.is_over:
+            self.loop.poller.modify(self.fd, self.interest)
 
     def refuse_write(self) -> None:
         """Say that this is the wrong end."""
@@ -215,7 +218,7 @@ class WritePipe(Stream):
 
     def watch_for(self, interest: int) -> None:
         """Tell the poller if the interest changed."""
-        if interest != self.interest:
+        if interest != self.interest and not self.loop.is_over:
             self.interest = interest
             self.loop.poller.modify(self.fd, interest)
 

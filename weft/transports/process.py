@@ -125,20 +125,24 @@ class Process(asyncio.SubprocessTransport):
         assert returncode is not None, f"child {self.popen.pid} was said to have ended, and runs"
         self.returncode = returncode
         self.state = EXITED
-        self.call("process_exited")
         callbacks = self.exit_callbacks
         self.exit_callbacks = []
-        for callback in callbacks:
-            callback(returncode)
-        self.finish_if_over()
+        try:
+            self.call("process_exited")
+        finally:  # also if that is interrupted
+            for callback in callbacks:
+                callback(returncode)
+            self.finish_if_over()
 
     def pipe_lost(self, fd: int, error: BaseException | None) -> None:
         """One of the pipes has ended."""
         if self.state == STARTING or self.state == OVER:
             return  # starting failed: the protocol never heard of the child
         self.open_pipes -= 1
-        self.call("pipe_connection_lost", fd, error)
-        self.finish_if_over()
+        try:
+            self.call("pipe_connection_lost", fd, error)
+        finally:
+            self.finish_if_over()
 
     def finish_if_over(self) -> None:
         """Tell `connection_lost` in the next turn, once child and pipes have ended: the last of them comes here."""

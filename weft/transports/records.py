@@ -6,11 +6,10 @@ a record or two at a time, since such a buffer keeps its largest size for as lon
 
 from __future__ import annotations
 
-import ssl
 from collections import deque
 from typing import Any
 
-from weft.transports.security import Security
+from weft.transports.security import Security, ssl
 
 RECORD = 16384
 """The most plaintext that a record holds (RFC 8446, 5.1)."""

@@ -1,10 +1,19 @@
-"""How a connection is to be secured: the context, the side, the peer's name, the limits of time."""
+"""How a connection is to be secured: the context, the side, the peer's name, the limits of time.
+
+The one place where Python's ssl module is imported, since not every Python has it.
+"""
 
 from __future__ import annotations
 
-import ssl
 from typing import Any, NamedTuple
 
+try:
+    import ssl as ssl  # from here the other modules take it
+except ImportError:
+    ssl = None  # type: ignore[assignment]  # a Python that was built without OpenSSL: all but TLS works
+
+HAS_SSL = ssl is not None
+"""Whether this Python can do TLS at all."""
 HANDSHAKE_TIMEOUT_S = 60.0
 """How long a handshake may take, as in asyncio."""
 SHUTDOWN_TIMEOUT_S = 30.0
@@ -38,8 +47,9 @@ def secure(
     """Return how to secure a connection. For a client, the context True stands for Python's default one.
 
     Raises ValueError for a time-out that is not positive or a server without a context, TypeError for a context
-    that is none.
+    that is none, RuntimeError where Python has no ssl module.
     """
+    require_ssl()
     if context is True:
         if is_server:
             raise ValueError("a server needs an ssl.SSLContext with its certificate")
@@ -55,6 +65,14 @@ def secure(
         positive("ssl_handshake_timeout", handshake_timeout_s, HANDSHAKE_TIMEOUT_S),
         positive("ssl_shutdown_timeout", shutdown_timeout_s, SHUTDOWN_TIMEOUT_S),
     )
+
+
+def require_ssl() -> None:
+    """Raise RuntimeError where Python has no ssl module."""
+    if not HAS_SSL:
+        raise RuntimeError(
+            "TLS needs Python's ssl module, and this Python was built without it: use one that was built with OpenSSL"
+        )
 
 
 def positive(name: str, seconds: float | None, default: float) -> float:

@@ -5,8 +5,9 @@ from weft.core.loop cimport Core
 from weft.ports cimport Channel, Observer, Source
 from weft.transports cimport lifecycle
 
+cdef int OPEN, READ_CLOSED, WRITE_CLOSED
 cdef unsigned int BROKEN, ENDED, READABLE, WRITABLE
-cdef Py_ssize_t LEAST_READ, MOST_READ, HIGH_WATER
+cdef Py_ssize_t LEAST_READ, MOST_READ, HIGH_WATER, MOST_JOINED
 cdef int READS_AN_EVENT, SMALL_READS, PIECES, WARN_AFTER
 
 cdef class Stream(Source):
@@ -23,16 +24,17 @@ cdef class Stream(Source):
     cdef object first
     cdef object others
     cdef object borrower
-    cdef bint is_reading_paused, is_listed, is_blocked
+    cdef bint is_reading_paused, is_blocked
     cdef readonly bint is_protocol_paused
 
     cdef int change(self, int event) except -1
     @cython.locals(interest=cython.uint)
     cdef int watch(self) except -1
-    @cython.locals(left=cython.int, ended=cython.uint, size=Py_ssize_t, count=Py_ssize_t, filled=cython.int)
+    @cython.locals(left=cython.int, size=Py_ssize_t, count=Py_ssize_t, filled=cython.int)
     cpdef ready(self, unsigned int events)
     cdef int read_again(self, unsigned int events) except -1
-    cdef int note_size(self, Py_ssize_t count) except -1
+    cdef int note_full(self) except -1
+    cdef int note_small(self) except -1
     @cython.locals(observer=Observer)
     cdef receive_observed(self, callback, argument, Py_ssize_t count)
     @cython.locals(count=Py_ssize_t, size=Py_ssize_t)
@@ -40,6 +42,7 @@ cdef class Stream(Source):
     cdef peer_ended(self)
     @cython.locals(size=Py_ssize_t)
     cpdef write(self, data)
+    cdef write_behind(self, data, Py_ssize_t size)
     cdef refuse_write(self)
     @cython.locals(sent=Py_ssize_t, offered=Py_ssize_t)
     cpdef flush(self)
@@ -52,6 +55,7 @@ cdef class Stream(Source):
     cpdef abort(self)
     cpdef lose(self, error)
     cpdef fail(self, error)
+    cpdef interrupted(self)
     @cython.locals(was_started=cython.bint)
     cdef end(self, int event, error)
     @cython.locals(observer=Observer)

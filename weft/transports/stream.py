@@ -27,6 +27,10 @@ from weft.transports import lifecycle
 
 logger = logging.getLogger("weft")
 
+# What an event's path needs of the table: looked up here once, for the interpreted build.
+OPEN = lifecycle.OPEN
+READ_CLOSED = lifecycle.READ_CLOSED
+WRITE_CLOSED = lifecycle.WRITE_CLOSED
 BROKEN = _os.ERROR | _os.HANGUP
 ENDED = BROKEN | _os.PEER_CLOSED
 READABLE = _os.READ | ENDED
@@ -38,9 +42,11 @@ MOST_READ = 122880
 READS_AN_EVENT = 8
 """Full reads of one connection before the others have their turn."""
 SMALL_READS = 8
-"""Reads in a row that fill less than a quarter before the next ones ask for half."""
+"""Reads that fill less than a quarter, with none between them that fills all, before the next ask for half."""
 HIGH_WATER = 65536
 """Bytes waiting to be sent from which on the protocol is asked to pause; also sent without further delay."""
+MOST_JOINED = 16384
+"""Bytes of several pieces that are joined before they are sent: copying these costs less than listing the pieces."""
 PIECES = 64
 """Pieces given to the system at once."""
 WARN_AFTER = 5
@@ -70,7 +76,6 @@ class Stream(Source):
         self.first: Any = None
         self.others: Any = None  # a deque, once there are any
         self.pending = 0
-        self.is_listed = False  # on the loop's list of what to flush when the callback returns
         self.is_blocked = False  # the system takes no more for now
         self.borrower: Any = None  # who sends through the channel for now, instead of `write`
         self.is_protocol_paused = False
@@ -122,7 +127,7 @@ class Stream(Source):
             interest = (_os.READ if self.is_reading() else 0) | (_os.WRITE if self.is_blocked else 0)
         elif self.is_blocked:
             interest |= _os.WRITE
-        if interest != self.interest:
+        if interest != self.interest and not self.loop.is_over:
             self.interest = interest
             self.loop.poller.modify(self.fd, interest)
 
@@ -135,57 +140,67 @@ class Stream(Source):
         if not events & READABLE:
             return
         left = READS_AN_EVENT
-        ended = events & ENDED
-        while not self.is_reading_paused and (self.state == lifecycle.OPEN or self.state == lifecycle.WRITE_CLOSED):
-            if left == 0:
-                self.read_again(events)
-                return
-            left -= 1
+        while not self.is_reading_paused and (self.state == OPEN or self.state == WRITE_CLOSED):
             if self.data_received is None:
                 filled = self.read_into_buffer()
-                if filled < 0 or (filled == 0 and not ended):
+                if filled < 0 or (filled == 0 and not events & ENDED):
                     return
-                continue
-            size = self.read_size
-            try:
-                data = self.channel.recv(size)
-            except OSError as error:
-                self.lose(error)
-                return
-            if data is None:
-                return
-            count = len(data)
-            if count == 0:
-                self.peer_ended()
-                return
-            if count == size:
-                self.small_reads = 0
-                self.read_size = min(size * 2, MOST_READ)
-            elif size > LEAST_READ:
-                self.note_size(count)
-            if self.loop.observer is None:
-                _os.call_one(self.context, self.data_received, data)
             else:
-                self.receive_observed(self.data_received, data, count)
-            if count < size and not ended:
+                size = self.read_size
+                try:
+                    data = self.channel.recv(size)
+                except OSError as error:
+                    self.lose(error)
+                    return
+                if not data:
+                    if data is not None:
+                        self.peer_ended()
+                    return
+                count = len(data)
+                if self.loop.observer is None:
+                    _os.call_one(self.context, self.data_received, data)
+                else:
+                    self.receive_observed(self.data_received, data, count)
+                if count == size:
+                    self.note_full()
+                else:
+                    if size > LEAST_READ and count < size >> 2:
+                        self.note_small()
+                    if not events & ENDED:
+                        return
+            left -= 1
+            if left == 0:
+                self.read_again(events)
                 return
 
     def read_again(self, events: int) -> None:
         """Go on reading in the next turn: an edge is told of only once."""
-        self.loop.push(make_handle(self.ready_again, (events,), None))
+        if not self.loop.is_over:
+            self.loop.push(make_handle(self.ready_again, (events,), None))
 
     def ready_again(self, events: int) -> None:
         """Act on readiness that was told of earlier."""
         try:
             self.ready(events)
         except (SystemExit, KeyboardInterrupt):
+            self.interrupted()
             raise
         except BaseException as error:
             self.fail(error)
 
-    def note_size(self, count: int) -> None:
+    def interrupted(self) -> None:
+        """Go on in the next turn: what the interrupted call was to read is still there."""
+        if self.loop.poller.is_edge_triggered:
+            self.read_again(_os.READ | _os.PEER_CLOSED)
+
+    def note_full(self) -> None:
+        """Ask for more after a read that filled all that it might."""
+        self.small_reads = 0
+        self.read_size = min(self.read_size * 2, MOST_READ)
+
+    def note_small(self) -> None:
         """Ask for less after several reads that filled little."""
-        self.small_reads = self.small_reads + 1 if count < self.read_size >> 2 else 0
+        self.small_reads += 1
         if self.small_reads >= SMALL_READS:
             self.small_reads = 0
             self.read_size = max(self.read_size >> 1, LEAST_READ)
@@ -259,7 +274,7 @@ class Stream(Source):
         """
         if type(data) is not bytes:
             data = frozen(data)
-        if self.state != lifecycle.OPEN and self.state != lifecycle.READ_CLOSED:
+        if self.state != OPEN and self.state != READ_CLOSED:
             self.refuse_write()
             return
         if self.borrower is not None:
@@ -267,9 +282,19 @@ class Stream(Source):
         size = len(data)
         if size == 0:
             return
-        if self.first is None:
-            self.first = data
-        elif self.others is None:
+        if self.first is not None:
+            self.write_behind(data, size)
+            return
+        self.first = data
+        self.pending = size
+        if size < HIGH_WATER and self.loop.in_turn:
+            self.loop.unflushed.append(self)
+        else:
+            self.flush()
+
+    def write_behind(self, data: bytes, size: int) -> None:
+        """Accept bytes for sending behind those that wait already."""
+        if self.others is None:
             self.others = deque((data,))
         else:
             self.others.append(data)
@@ -279,12 +304,6 @@ class Stream(Source):
                 self.hold_protocol(True)
         elif self.pending >= HIGH_WATER:
             self.flush()
-        elif not self.is_listed:
-            if self.loop.in_turn:
-                self.is_listed = True
-                self.loop.unflushed.append(self)
-            else:
-                self.flush()
 
     def writelines(self, list_of_data: Iterable[Any]) -> None:
         """Accept several pieces for sending; they leave together."""
@@ -301,8 +320,10 @@ class Stream(Source):
 
     def flush(self) -> None:
         """Send what the system takes of what was written; wait for writability with the rest."""
-        self.is_listed = False
         while self.first is not None:
+            if self.others is not None and self.pending <= MOST_JOINED:
+                self.first = b"".join((self.first, *self.others))
+                self.others = None
             try:
                 if self.others is None:
                     offered = self.pending
@@ -314,16 +335,17 @@ class Stream(Source):
             except OSError as error:
                 self.lose(error)
                 return
+            if self.loop.observer is not None and sent > 0:
+                self.loop.observer.data_sent(self.number, sent)
+            if sent == self.pending:
+                self.pending = 0
+                self.first = None
+                self.others = None
+                if self.is_blocked or self.state != OPEN:
+                    self.all_sent()
+                return
             if sent > 0:
-                if self.loop.observer is not None:
-                    self.loop.observer.data_sent(self.number, sent)
                 self.pending -= sent
-                if self.pending == 0:
-                    self.first = None
-                    self.others = None
-                    if self.is_blocked or self.state != lifecycle.OPEN:
-                        self.all_sent()
-                    return
                 self.drop(sent)
                 if sent == offered:
                     continue
@@ -453,7 +475,7 @@ class Stream(Source):
             self.lose(None)
         elif self.state < lifecycle.CLOSING:
             self.change(lifecycle.CLOSE_ASKED)
-            if self.pending == 0:
+            if self.pending == 0 or self.loop.is_over:
                 self.end(lifecycle.FLUSHED, None)
             else:
                 self.watch()

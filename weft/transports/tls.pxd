@@ -1,5 +1,4 @@
 cimport cython
-from weft.core.handle cimport make_handle
 from weft.transports cimport stream
 from weft.transports cimport tls_lifecycle as lifecycle
 from weft.transports.records cimport Records

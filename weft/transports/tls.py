@@ -14,16 +14,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import ssl
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from weft.core.handle import make_handle
 from weft.core.loop import Core
 from weft.transports import stream
 from weft.transports import tls_lifecycle as lifecycle
 from weft.transports.records import Records
-from weft.transports.security import Security
+from weft.transports.security import Security, ssl
 from weft.transports.writer import Writer
 
 logger = logging.getLogger("weft")
@@ -127,7 +125,7 @@ class TLSStream(Writer):
             self.encrypt(True)
         if self.state == lifecycle.OPEN or self.state == lifecycle.SHUTTING:
             self.end_below(lifecycle.PEER_ENDED)
-        return True
+        return self.state != lifecycle.WAITING  # before an upgrade begins the stream below closes by itself
 
     def pause_writing(self) -> None:
         """The stream below takes no more for now."""
@@ -181,24 +179,28 @@ class TLSStream(Writer):
                 self.report("The TLS handshake failed", error)
             self.break_off(error)
             return
-        if not is_done:
-            self.send_out()
-            return
-        self.stop_timer()
-        self.change(lifecycle.AGREED)
+        if is_done:
+            self.stop_timer()
+            self.change(lifecycle.AGREED)
         self.send_out()
-        self.begin()
+        if is_done:
+            self.begin()
 
     def begin(self) -> None:
-        """Both sides agreed: tell the protocol and who waits, and move what was written and what came meanwhile."""
+        """Both sides agreed: tell the protocol."""
         if not self.is_connected:
             self.is_connected = True
             try:
                 self.protocol.connection_made(self)
             except (SystemExit, KeyboardInterrupt):
+                self.call_soon(self.go_on, self.context)
                 raise
             except BaseException as error:
                 self.fail(error)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Tell who waits for the handshake, and move what was written and what came meanwhile."""
         done = self.done
         self.done = None
         if done is not None:
@@ -222,23 +224,17 @@ class TLSStream(Writer):
         while self.state == lifecycle.OPEN and not self.is_reading_paused:
             try:
                 data = self.next_data()
-            except ssl.SSLError as error:
-                self.break_off(error)
-                return
+                if data is None:
+                    break
+                if data:
+                    self.give(data)
+                else:
+                    try:
+                        self.tell_end()
+                    finally:  # this end is told once, also if that is interrupted
+                        self.close()
             except (SystemExit, KeyboardInterrupt):
-                raise
-            except BaseException as error:
-                self.fail(error)  # get_buffer() raised
-                return
-            if data is None:
-                break
-            if not data:
-                self.tell_end()
-                self.close()
-                return
-            try:
-                self.give(data)
-            except (SystemExit, KeyboardInterrupt):
+                self.call_soon(self.read_again, self.context)
                 raise
             except BaseException as error:
                 self.fail(error)
@@ -248,14 +244,18 @@ class TLSStream(Writer):
 
     def next_data(self) -> Any:
         """Return what the protocol is given next; nothing (0 or b"") at the peer's end, None if none came."""
-        if not self.has_own_buffer:
-            return self.records.read(None)
-        if not self.records.has_data():
+        buffer = None
+        if self.has_own_buffer:
+            if not self.records.has_data():
+                return None
+            buffer = self.protocol.get_buffer(-1)
+            if len(buffer) == 0:
+                raise RuntimeError("get_buffer() returned an empty buffer")
+        try:
+            return self.records.read(buffer)
+        except ssl.SSLError as error:
+            self.break_off(error)
             return None
-        buffer = self.protocol.get_buffer(-1)
-        if len(buffer) == 0:
-            raise RuntimeError("get_buffer() returned an empty buffer")
-        return self.records.read(buffer)
 
     def tell_end(self) -> None:
         """Tell the protocol that the peer sends no more. TLS cannot go on half open, whatever it answers."""
@@ -280,7 +280,7 @@ class TLSStream(Writer):
         """Read again; what came meanwhile is given to the protocol soon."""
         if self.is_reading_paused and self.state <= lifecycle.OPEN:
             self.is_reading_paused = False
-            self.loop.push(make_handle(self.read_again, (), self.context))
+            self.call_soon(self.read_again, self.context)
 
     def read_again(self) -> None:
         """Give what came meanwhile, then let the stream below go on."""
@@ -390,7 +390,7 @@ class TLSStream(Writer):
 
         The wait is bounded: it ends with TimeoutError when `shutdown_timeout_s` passes without progress.
         """
-        if self.state < lifecycle.OPEN:
+        if self.state < lifecycle.OPEN or self.loop.is_over:
             self.lose(None)
         elif self.state == lifecycle.OPEN:
             self.change(lifecycle.CLOSE_ASKED)

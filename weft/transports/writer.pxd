@@ -1,3 +1,4 @@
+from weft.core.handle cimport make_handle
 from weft.core.loop cimport Core
 from weft.ports cimport Source
 
@@ -13,4 +14,5 @@ cdef class Writer(Source):
     cdef hold_protocol(self, bint is_held)
     cdef set_watermarks(self, high, low)
     cdef drop_write(self)
+    cdef int call_soon(self, callback, context) except -1
     cdef int report(self, str message, error) except -1

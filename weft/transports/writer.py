@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
+from weft.core.handle import make_handle
 from weft.core.loop import Core
 from weft.ports import Source
 
@@ -62,6 +64,11 @@ class Writer(Source):
         self.dropped_writes += 1
         if self.dropped_writes == WARN_AFTER:
             logger.warning("%r: %d writes after its end were dropped; check is_closing()", self, WARN_AFTER)
+
+    def call_soon(self, callback: Callable[[], object], context: Any) -> None:
+        """Call `callback()` in the next turn, within `context`; never, once the loop is closed."""
+        if not self.loop.is_over:
+            self.loop.push(make_handle(callback, (), context))
 
     def report(self, message: str, error: BaseException) -> None:
         """Report an exception that nobody else handles."""

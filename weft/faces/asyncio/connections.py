@@ -23,7 +23,7 @@ from weft.faces.asyncio.tls import (
     secured_factory,
 )
 from weft.transports.channel import SocketChannel
-from weft.transports.listener import Listener, SocketAcceptor, no_delay
+from weft.transports.listener import OUT_OF_RESOURCES, Listener, SocketAcceptor, no_delay
 from weft.transports.security import Security
 from weft.transports.stream import Stream
 
@@ -36,13 +36,12 @@ class Server(asyncio.AbstractServer):
 
     def __init__(self, loop: Any, sockets: list[socket.socket], factory: Callable[[], Any], backlog: int) -> None:
         self._loop = loop
-        self._waiting = sockets
+        self._sockets: list[socket.socket] | None = sockets  # None once closed
         self._listeners: list[Listener] | None = None
         self._factory = factory
         self._backlog = backlog
         self._streams: dict[int, Stream] = {}
-        self._is_closed = False
-        self._all_gone: list[asyncio.Future[None]] = []
+        self._waiters: list[asyncio.Future[None]] | None = []  # None once closed and every connection gone
         self._serving_forever: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
@@ -68,9 +67,7 @@ class Server(asyncio.AbstractServer):
     @property
     def sockets(self) -> tuple[trsock.TransportSocket, ...]:
         """The listening sockets, as asyncio.trsock.TransportSocket; none once the server is closed."""
-        if self._listeners is None:
-            return tuple(map(trsock.TransportSocket, self._waiting))
-        return tuple(trsock.TransportSocket(listener.acceptor.sock) for listener in self._listeners)
+        return tuple(map(trsock.TransportSocket, self._sockets or ()))
 
     async def start_serving(self) -> None:
         """Begin to accept connections. Doing so twice does nothing."""
@@ -78,16 +75,14 @@ class Server(asyncio.AbstractServer):
         await asyncio.sleep(0)
 
     def _start(self) -> None:
-        if self._is_closed:
+        if self._sockets is None:
             raise RuntimeError(f"server {self!r} is closed")
         if self._listeners is not None:
             return
         self._listeners = []
-        while self._waiting:
-            sock = self._waiting[0]  # stays there, for `close` to find, if listening fails
+        for sock in self._sockets:
             sock.listen(self._backlog)
             self._listeners.append(Listener(self._loop, SocketAcceptor(sock), self._factory, self))
-            del self._waiting[0]
 
     async def serve_forever(self) -> None:
         """Accept connections until cancelled; the server is closed then."""
@@ -106,15 +101,14 @@ class Server(asyncio.AbstractServer):
 
     def close(self) -> None:
         """Accept no more; connections that are open live on. Closing twice does nothing."""
-        if self._is_closed:
+        if self._sockets is None:
             return
-        self._is_closed = True
         for listener in self._listeners or ():
             listener.close()
         self._listeners = None
-        for sock in self._waiting:
+        for sock in self._sockets:  # those that no listener owns yet, too
             sock.close()
-        self._waiting = []
+        self._sockets = None
         if self._serving_forever is not None and not self._serving_forever.done():
             self._serving_forever.cancel()
         self._wake_if_gone()
@@ -131,21 +125,21 @@ class Server(asyncio.AbstractServer):
 
     async def wait_closed(self) -> None:
         """Wait until the server is closed and every connection that it accepted has ended."""
-        if self._is_closed and not self._streams:
+        if self._waiters is None:
             return
         # Before Python 3.12.1, asyncio did not wait for the connections of a server that was closed.
-        if self._is_closed and sys.version_info < (3, 12, 1):
+        if self._sockets is None and sys.version_info < (3, 12, 1):
             return
         gone = self._loop.create_future()
-        self._all_gone.append(gone)
+        self._waiters.append(gone)
         await gone
 
     def _wake_if_gone(self) -> None:
-        if self._is_closed and not self._streams:
-            for gone in self._all_gone:
+        if self._sockets is None and not self._streams:
+            for gone in self._waiters or ():
                 if not gone.done():
                     gone.set_result(None)
-            self._all_gone.clear()
+            self._waiters = None
 
 
 class Connections(Core):
@@ -176,6 +170,7 @@ class Connections(Core):
         that many seconds already (RFC 8305; 0.25 is its advice), and the families take turns. Raises OSError when
         none answers; with `all_errors`, an ExceptionGroup of what each said.
         """
+        self._check_closed()  # type: ignore[attr-defined]
         if happy_eyeballs_delay is not None and interleave is None:
             interleave = 1
         if ssl and server_hostname is None:
@@ -217,6 +212,7 @@ class Connections(Core):
         ssl_shutdown_timeout: float | None = None,
     ) -> tuple[Any, Any]:
         """Give a connection that was accepted elsewhere to a protocol; return (transport, protocol)."""
+        self._check_closed()  # type: ignore[attr-defined]
         security = asked_security(
             ssl,
             is_server=True,
@@ -244,7 +240,11 @@ class Connections(Core):
         except BaseException:
             sock.close()
             raise
-        stream.start()
+        try:
+            stream.start()
+        except (SystemExit, KeyboardInterrupt):
+            stream.abort()  # nobody will get hold of it
+            raise
         try:
             await asyncio.sleep(0)
         except BaseException:
@@ -274,6 +274,7 @@ class Connections(Core):
 
         Raises OSError where an address cannot be bound; nothing is left listening then.
         """
+        self._check_closed()  # type: ignore[attr-defined]
         refuse_bool(ssl)
         security = asked_security(
             ssl,
@@ -318,10 +319,14 @@ class Connections(Core):
     async def _resolve(
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> list[Any]:
-        """Return the addresses of a host; one that is written in numbers is not looked up in a thread."""
-        try:
-            infos = socket.getaddrinfo(host, port, family, type, proto, flags | socket.AI_NUMERICHOST)
-        except socket.gaierror:
+        """Return the addresses of a host, by `getaddrinfo`; not for one that is written in numbers."""
+        infos: list[Any] = []
+        if host is not None:
+            try:
+                infos = socket.getaddrinfo(host, port, family, type, proto, flags | socket.AI_NUMERICHOST)
+            except socket.gaierror:
+                pass
+        if not infos:
             infos = await self.getaddrinfo(  # type: ignore[attr-defined]
                 host, port, family=family, type=type, proto=proto, flags=flags
             )
@@ -348,7 +353,9 @@ def bind_all(
         for family, kind, proto, _, address in infos:
             try:
                 sock = socket.socket(family, kind, proto)
-            except OSError:
+            except OSError as error:
+                if error.errno in OUT_OF_RESOURCES:
+                    raise
                 continue  # the host has an address of a family that this machine does not know
             sockets.append(sock)
             sock.setblocking(False)

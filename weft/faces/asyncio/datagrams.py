@@ -38,6 +38,7 @@ class Datagrams(Core):
         Addresses are pairs (host, port), or paths with `family=AF_UNIX`. With `remote_addr` the endpoint sends there
         alone, and hears from there alone unless `allow_broadcast` is set. Raises OSError where no address works.
         """
+        self._check_closed()  # type: ignore[attr-defined]
         remote = None
         if sock is not None:
             check_datagram_socket(sock)
@@ -65,7 +66,11 @@ class Datagrams(Core):
         except BaseException:
             sock.close()
             raise
-        endpoint.start()
+        try:
+            endpoint.start()
+        except (SystemExit, KeyboardInterrupt):
+            endpoint.abort()  # nobody will get hold of it
+            raise
         try:
             await asyncio.sleep(0)
         except BaseException:
@@ -126,7 +131,7 @@ class Datagrams(Core):
                 if local:
                     sock.bind(local)
                 if remote and not allow_broadcast:
-                    await self._connect(sock, remote)  # type: ignore[attr-defined]
+                    await self.sock_connect(sock, remote)  # type: ignore[attr-defined]
                 return sock, remote
             except OSError as error:
                 if sock is not None:

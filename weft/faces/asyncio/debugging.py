@@ -21,8 +21,8 @@ from weft.core.handle import Handle
 from weft.core.loop import Core
 
 logger = logging.getLogger("asyncio")
-_describe_parameters = inspect.signature(format_helpers._format_callback_source).parameters
-WITH_ARGUMENTS: dict[str, Any] = {"debug": True} if "debug" in _describe_parameters else {}
+_describing: Any = format_helpers._format_callback_source
+WITH_ARGUMENTS: dict[str, Any] = {"debug": True} if "debug" in (_describing.__kwdefaults__ or {}) else {}
 """What newer Pythons want to be told before they show a callback's arguments; older ones always do."""
 
 STACK_DEPTH = 10
@@ -30,7 +30,7 @@ STACK_DEPTH = 10
 
 
 class Debugging(Core):
-    """`get_debug` and `set_debug`, and what debug mode does. PYTHONASYNCIODEBUG and -X dev turn it on."""
+    """`set_debug`, and what debug mode does. PYTHONASYNCIODEBUG and -X dev turn it on."""
 
     slow_callback_duration: float
     """From how many seconds on a call is reported, in debug mode."""
@@ -44,10 +44,6 @@ class Debugging(Core):
     @property
     def _current_handle(self) -> Handle | None:
         return self.running_call  # where asyncio's default exception handler looks for it
-
-    def get_debug(self) -> bool:
-        """Return whether debug mode is on."""
-        return self.is_debugging
 
     def set_debug(self, enabled: bool) -> None:
         """Turn debug mode on or off."""
@@ -108,6 +104,12 @@ def stack_of_caller() -> traceback.StackSummary:
     stack = traceback.StackSummary.extract(traceback.walk_stack(frame), limit=STACK_DEPTH, lookup_lines=False)
     stack.reverse()
     return stack
+
+
+def forget_own_line(task: Any) -> None:
+    """Let a new task's stack end with whoever asked for it, not with Weft's own line (if interpreted)."""
+    if task._source_traceback[-1].name == "create_task":
+        del task._source_traceback[-1]
 
 
 def described(what: Any) -> str:

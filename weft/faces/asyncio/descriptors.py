@@ -147,8 +147,9 @@ class Descriptors(Core):
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
         """Connect a non-blocking socket; a host's name is looked up first."""
+        self._check_closed()  # type: ignore[attr-defined]
         self._check_nonblocking(sock)
-        if sock.family in (socket.AF_INET, socket.AF_INET6):
+        if sock.family in (socket.AF_INET, socket.AF_INET6) and not is_written_in_numbers(sock.family, address):
             infos = await self._resolve(  # type: ignore[attr-defined]
                 *address[:2], family=sock.family, type=sock.type, proto=sock.proto
             )
@@ -211,6 +212,17 @@ class Descriptors(Core):
     def _check_nonblocking(self, sock: socket.socket) -> None:
         if self.is_debugging and sock.gettimeout() != 0:
             raise ValueError("the socket must be non-blocking")
+
+
+def is_written_in_numbers(family: int, address: Any) -> bool:
+    """Return whether an internet address needs no look-up; so does what is no address, which connecting refuses."""
+    if not isinstance(address, tuple) or len(address) < 2:
+        return True
+    try:
+        socket.inet_pton(family, address[0])
+    except (OSError, TypeError):
+        return False
+    return isinstance(address[1], int)
 
 
 def used_by_transport(fd: int) -> RuntimeError:

@@ -50,7 +50,7 @@ async def connect_one(loop: Any, info: Info, sources: list[Info] | None) -> sock
         sock.setblocking(False)
         if sources is not None:
             bind_first(sock, sources)
-        await loop._connect(sock, address)
+        await loop.sock_connect(sock, address)
     except BaseException:
         sock.close()
         raise
@@ -74,9 +74,14 @@ class Race:
     async def run(self) -> socket.socket | None:
         """Return the first socket that connects; None if none did, with `errors` filled in the addresses' order."""
         try:
-            await self.hold()
-        finally:
-            await self.end()
+            try:
+                await self.hold()
+            finally:
+                await self.end()
+        except BaseException:
+            if self.winner is not None:
+                self.winner.close()  # cancelled at the end: nobody will get hold of it
+            raise
         if self.winner is None:
             self.errors += [error for error in map(error_of, self.attempts) if error is not None]
         return self.winner

@@ -16,26 +16,24 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, TypeVar
 
 from weft.core.clock import MonotonicClock
-from weft.core.handle import Handle, make_handle
 from weft.core.loop import Core
 from weft.core.readiness import default_poller
 from weft.core.waker import Waker
 from weft.faces.asyncio.connections import Connections
 from weft.faces.asyncio.datagrams import Datagrams
-from weft.faces.asyncio.debugging import Debugging, check_callback, stack_of_caller
+from weft.faces.asyncio.debugging import Debugging, check_callback
 from weft.faces.asyncio.descriptors import Descriptors
 from weft.faces.asyncio.pipes import Pipes
 from weft.faces.asyncio.processes import Processes
 from weft.faces.asyncio.sendfile import Sendfile
 from weft.faces.asyncio.signals import Signals
+from weft.faces.asyncio.tasks import Tasks
 from weft.faces.asyncio.tls import TLS
 from weft.faces.asyncio.unix import UnixSockets
 from weft.ports import Clock, Poller
 
 T = TypeVar("T")
-FACTORIES_NAME = sys.version_info >= (3, 13, 3)
-"""Whether a task's name is the task factory's to give; before that Python, the loop sets it afterwards."""
-logger = logging.getLogger("weft")
+logger = logging.getLogger("asyncio")
 
 
 class Loop(  # type: ignore[misc]
@@ -49,7 +47,7 @@ class Loop(  # type: ignore[misc]
     Sendfile,
     Signals,
     TLS,
-    Core,
+    Tasks,
     asyncio.AbstractEventLoop,
 ):
     """An event loop for any asyncio program. `weft.new_event_loop()` makes one with the platform's best poller."""
@@ -60,10 +58,9 @@ class Loop(  # type: ignore[misc]
         Descriptors.__init__(self)
         Signals.__init__(self)
         Processes.__init__(self)
-        self._waker = Waker(self, self._signal_came)
+        Tasks.__init__(self, Waker(self, self._signal_came))
         self._thread_id = 0
         self._exception_handler: Callable[[Loop, dict[str, Any]], object] | None = None
-        self._task_factory: Any = None
         self._default_executor: concurrent.futures.Executor | None = None
         self._executor_is_shut_down = False
         self._asyncgens: weakref.WeakSet[AsyncGenerator[Any, Any]] = weakref.WeakSet()
@@ -73,7 +70,7 @@ class Loop(  # type: ignore[misc]
         return f"<weft.Loop running={self.is_running()} closed={self.is_over} debug={self.is_debugging}>"
 
     def __del__(self) -> None:
-        if hasattr(self, "_waker") and not self.is_over:
+        if getattr(self, "_waker", None) is not None and not self.is_over:
             warnings.warn(f"unclosed event loop {self!r}", ResourceWarning, stacklevel=1, source=self)
             if not self.is_running():
                 self.close()
@@ -155,83 +152,11 @@ class Loop(  # type: ignore[misc]
         if executor is not None:
             executor.shutdown(wait=False)
 
-    def _check_closed(self) -> None:
-        if self.is_over:
-            raise RuntimeError("Event loop is closed")
-
     def _check_idle(self) -> None:
         if self.is_running():
             raise RuntimeError("This event loop is already running")
         if asyncio._get_running_loop() is not None:
             raise RuntimeError("Cannot run the event loop while another loop is running")
-
-    # -- scheduling from elsewhere
-
-    def call_soon_threadsafe(  # type: ignore[override]  # Weft's Handle has asyncio's interface, not its class
-        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
-    ) -> Handle:
-        """Call `callback(*args)` soon; may be called from any thread, and wakes the loop."""
-        self._check_closed()
-        handle = make_handle(callback, args, context)
-        if self.is_debugging:
-            check_callback(callback, "call_soon_threadsafe")
-            handle.origin = stack_of_caller()
-        self.inbox.append(handle)
-        self.inbox_is_filled = True
-        self._waker.wake()
-        return handle
-
-    # -- tasks and futures
-
-    def create_future(self) -> asyncio.Future[Any]:
-        """Return a new future of this loop."""
-        return asyncio.Future(loop=self)
-
-    def create_task(
-        self,
-        coro: Any,
-        *,
-        name: str | None = None,
-        context: contextvars.Context | None = None,
-        **options: Any,
-    ) -> asyncio.Task[Any]:
-        """Return a new task that runs `coro`. Further options are the Task's own, or the task factory's."""
-        self._check_closed()
-        if self._task_factory is None:
-            task = asyncio.Task(coro, loop=self, name=name, context=context, **options)
-            if task._source_traceback:  # type: ignore[attr-defined]
-                del task._source_traceback[-1]  # type: ignore[attr-defined]  # this line
-        else:
-            task = self._make_task(coro, name, context, options)
-        if self.observer is not None:
-            self.observer.task_made(task)
-        return task
-
-    def _make_task(
-        self, coro: Any, name: str | None, context: contextvars.Context | None, options: dict[str, Any]
-    ) -> Any:
-        """Have the task factory make a task. It is told only of the options that were given."""
-        if context is not None:
-            options["context"] = context
-        if name is not None and FACTORIES_NAME:
-            options["name"] = name
-        task = self._task_factory(self, coro, **options)
-        if name is not None and not FACTORIES_NAME:
-            try:
-                task.set_name(name)
-            except AttributeError:
-                pass  # a factory's future without a name
-        return task
-
-    def set_task_factory(self, factory: Any) -> None:
-        """Have tasks made by `factory(loop, coro, **options)`; None for asyncio's own."""
-        if factory is not None and not callable(factory):
-            raise TypeError("task factory must be a callable or None")
-        self._task_factory = factory
-
-    def get_task_factory(self) -> Any:
-        """Return the task factory, None for asyncio's own tasks."""
-        return self._task_factory
 
     # -- threads
 

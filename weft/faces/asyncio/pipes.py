@@ -31,9 +31,14 @@ class Pipes(Core):
         return await self._begin_pipe(write_pipe, pipe, protocol_factory)
 
     async def _begin_pipe(self, make: Callable[..., Any], pipe: Any, factory: Callable[[], Any]) -> tuple[Any, Any]:
+        self._check_closed()  # type: ignore[attr-defined]
         protocol = factory()
         transport = make(self, pipe, protocol, contextvars.copy_context())
-        transport.start()
+        try:
+            transport.start()
+        except (SystemExit, KeyboardInterrupt):
+            transport.abort()  # nobody will get hold of it
+            raise
         try:
             await asyncio.sleep(0)
         except BaseException:

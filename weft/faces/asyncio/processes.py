@@ -5,26 +5,13 @@ No child watcher takes part, so children can be started from a loop in any threa
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
-import functools
 import subprocess
 from collections.abc import Callable
 from typing import Any
 
 from weft.core.loop import Core
-from weft.transports.process import Children, Process
-from weft.transports.reaping import ThreadWatch
-
-
-class ChildTransport(Process):
-    """A child process whose end can be awaited."""
-
-    async def _wait(self) -> int:
-        """Return the child's status once it has ended; `asyncio.subprocess.Process.wait` asks for it."""
-        future: asyncio.Future[int] = self.loop.create_future()
-        self.when_exited(functools.partial(settle, future))
-        return await future
+from weft.faces.asyncio.children import begin_child
+from weft.transports.process import Children
 
 
 class Processes(Core):
@@ -53,12 +40,13 @@ class Processes(Core):
 
         Raises OSError when the program cannot be run, ValueError for options that only make sense with files.
         """
+        self._check_closed()  # type: ignore[attr-defined]
         if shell:
             raise ValueError("shell must be False: use subprocess_shell()")
         refuse_text(universal_newlines, bufsize, encoding, errors, text)
         protocol = protocol_factory()
         options = dict(kwargs, stdin=stdin, stdout=stdout, stderr=stderr)
-        return await self._begin_child(protocol, (program, *args), options), protocol
+        return await begin_child(self, protocol, (program, *args), options), protocol
 
     async def subprocess_shell(
         self,
@@ -80,6 +68,7 @@ class Processes(Core):
 
         Raises OSError when the shell cannot be run, ValueError for options that only make sense with files.
         """
+        self._check_closed()  # type: ignore[attr-defined]
         if not isinstance(cmd, (bytes, str)):
             raise ValueError(f"cmd must be a string, not {cmd!r}")
         if not shell:
@@ -87,54 +76,7 @@ class Processes(Core):
         refuse_text(universal_newlines, bufsize, encoding, errors, text)
         protocol = protocol_factory()
         options = dict(kwargs, shell=True, stdin=stdin, stdout=stdout, stderr=stderr)
-        return await self._begin_child(protocol, cmd, options), protocol
-
-    async def _begin_child(self, protocol: Any, args: Any, options: dict[str, Any]) -> ChildTransport:
-        """Start a child; in a thread if code of the user's is to run in it first, since that may block."""
-        popen_class: Any = subprocess.Popen
-        spawn = functools.partial(popen_class, args, bufsize=0, **options)
-        context = contextvars.copy_context()
-        watch: ThreadWatch | None = None
-        if options.get("preexec_fn") is None:
-            popen = spawn()
-        else:
-            watch = ThreadWatch(self, context)
-            popen = await self._spawn_in_thread(watch, spawn)
-        process = ChildTransport(self, self._children, popen, protocol, context)
-        process.start(watch)
-        try:
-            await asyncio.sleep(0)
-        except BaseException:
-            process.close()  # cancelled: nobody will get hold of it
-            await process._wait()
-            raise
-        return process
-
-    async def _spawn_in_thread(
-        self, watch: ThreadWatch, spawn: Callable[[], subprocess.Popen[bytes]]
-    ) -> subprocess.Popen[bytes]:
-        """Return the child that a thread has started; if this is cancelled, the child is killed once it is there."""
-        started: asyncio.Future[None] = self.create_future()  # type: ignore[attr-defined]
-        starting = self._children.starting
-        starting[id(watch)] = watch
-        try:
-            watch.start(spawn, functools.partial(settle, started, None))
-            await started
-        except BaseException:
-            watch.give_up()
-            raise
-        finally:
-            starting.pop(id(watch), None)
-        if watch.error is not None:
-            raise watch.error
-        assert watch.popen is not None
-        return watch.popen
-
-
-def settle(future: asyncio.Future[Any], result: Any) -> None:
-    """Give a future that nobody cancelled its result."""
-    if not future.done():
-        future.set_result(result)
+        return await begin_child(self, protocol, cmd, options), protocol
 
 
 def refuse_text(universal_newlines: Any, bufsize: Any, encoding: Any, errors: Any, text: Any) -> None:

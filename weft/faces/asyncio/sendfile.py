@@ -14,9 +14,8 @@ import socket
 from typing import Any
 
 from weft.core.loop import Core
-from weft.faces.asyncio.tls import refuse_ssl_socket
+from weft.faces.asyncio.tls import is_tls, refuse_ssl_socket
 from weft.transports.stream import Stream
-from weft.transports.tls import TLSStream
 
 LARGEST_SEND = 1 << 30
 """Bytes asked for with one system call."""
@@ -293,7 +292,7 @@ def way_to_send(transport: Any) -> str:
     kind: Any = type(transport)  # `isinstance` asks `__class__`, which says what asyncio is to believe
     if kind is Stream:
         return "TRY_NATIVE"
-    if kind is TLSStream:
+    if is_tls(transport):
         return "FALLBACK"
     mode: str = getattr(getattr(transport, "_sendfile_compatible", None), "name", "UNSUPPORTED")
     return mode

@@ -6,13 +6,13 @@ import asyncio
 import contextvars
 import functools
 import socket
-import ssl as ssl_module
 from collections.abc import Callable
 from typing import Any
 
 from weft.core.loop import Core
 from weft.transports.channel import SocketChannel
-from weft.transports.security import Security, secure
+from weft.transports.security import HAS_SSL, Security, require_ssl, secure
+from weft.transports.security import ssl as ssl_module
 from weft.transports.stream import Stream
 from weft.transports.tls import TLSStream
 
@@ -35,8 +35,9 @@ class TLS(Core):
 
         `protocol` is not told `connection_made` again. When the handshake fails or the wait for it is cancelled, the
         connection ends. Raises TypeError for a context or a transport of the wrong kind, ConnectionResetError if the
-        connection has ended, and what the handshake raises.
+        connection has ended, RuntimeError where Python has no ssl module, and what the handshake raises.
         """
+        require_ssl()
         if not isinstance(sslcontext, ssl_module.SSLContext):
             raise TypeError(f"sslcontext is expected to be an instance of ssl.SSLContext, got {sslcontext!r}")
         if not getattr(transport, "_start_tls_compatible", False):
@@ -105,7 +106,7 @@ def refuse_bool(ssl: Any) -> None:
 
 def refuse_ssl_socket(sock: Any) -> None:
     """Raise TypeError for a socket that does TLS by itself: it would block the loop."""
-    if isinstance(sock, ssl_module.SSLSocket):
+    if HAS_SSL and isinstance(sock, ssl_module.SSLSocket):
         raise TypeError("Socket cannot be of type SSLSocket: give the plain socket, and ssl=")
 
 
@@ -152,9 +153,14 @@ def outermost(transport: Any) -> Any:
     """Return the transport that an application's protocol has: the topmost TLS stream over this one, or itself."""
     while True:
         protocol = transport.get_protocol()
-        if type(protocol) is not TLSStream:
+        if not is_tls(protocol):
             return transport
         transport = protocol
+
+
+def is_tls(transport: Any) -> bool:
+    """Return whether a transport is a TLS stream of Weft's."""
+    return type(transport) is TLSStream  # `isinstance` asks `__class__`, which says what asyncio is to believe
 
 
 def begin_over(stream: TLSStream, transport: Any) -> None:

@@ -78,6 +78,7 @@ class UnixSockets(Core):
         `path` is a str, bytes or path-like object; one that begins with a zero is an abstract name (Linux). Raises
         OSError when nobody listens there.
         """
+        self._check_closed()  # type: ignore[attr-defined]
         if ssl and server_hostname is None:
             raise ValueError("you have to pass server_hostname when using ssl")
         security = asked_security(
@@ -95,7 +96,7 @@ class UnixSockets(Core):
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
                 sock.setblocking(False)
-                await self._connect(sock, os.fspath(path))  # type: ignore[attr-defined]
+                await self.sock_connect(sock, os.fspath(path))  # type: ignore[attr-defined]
             except BaseException:
                 sock.close()
                 raise
@@ -119,6 +120,7 @@ class UnixSockets(Core):
         With `cleanup_socket` the file is removed when the server closes. Raises OSError where the path cannot be
         bound: EADDRINUSE if a file lies there that is no socket.
         """
+        self._check_closed()  # type: ignore[attr-defined]
         refuse_bool(ssl)
         security = asked_security(
             ssl,
