@@ -1,21 +1,37 @@
 """Every test, on both builds and on each Python that is installed; the last line says how many ran.
 
 On the Python that runs this: the whole suite, compiled and interpreted. On the other supported ones: the contract
-tests, in virtual environments of their own (.venv-3.12, ...). A skipped test is a failure: tests/conftest.py.
+tests, in virtual environments of their own (.venv-3.12, ...). On all of them: CPython's own asyncio tests, as
+docs/conformance.md says. A skipped test is a failure: tests/conftest.py.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
+from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 SUPPORTED = ("3.11", "3.12", "3.13")
 BUILDS = ("compiled", "interpreted")
 CONTRACT = ("tests/contract",)
+
+
+class Row(NamedTuple):
+    """What became of one run."""
+
+    version: str
+    build: str
+    suite: str
+    passed: int
+    failed: int
+    rest: str = ""
 
 
 def main() -> int:
@@ -26,10 +42,17 @@ def main() -> int:
         python = None if version == here else environment(version)
         if python is not None:
             suites += [(version, python, build, CONTRACT) for build in BUILDS]
-    rows = []
+    rows: list[Row] = []
     for version, python, build, paths in suites:
         print(f"\n== Python {version}, {build} build: {' '.join(paths) or 'all tests'}", flush=True)
-        rows.append((version, build, *run(python, build, paths)))
+        rows.append(Row(version, build, "own tests", *run(python, build, paths)))
+    for version, python, build, _ in suites:
+        print(f"\n== Python {version}, {build} build: conformance", flush=True)
+        if has_asyncio_tests(python):
+            rows.append(Row(version, build, "conformance", *conform(python, build)))
+        else:
+            print(f"Python {version} comes without test.test_asyncio (Debian: libpython{version}-testsuite)")
+            rows.append(Row(version, build, "conformance", 0, 0, ", not run: no test.test_asyncio there"))
     return summary(rows)
 
 
@@ -71,12 +94,35 @@ def run(python: str, build: str, paths: tuple[str, ...]) -> tuple[int, int]:
     return counts.get("passed", 0), failed
 
 
-def summary(rows: list[tuple[str, str, int, int]]) -> int:
+def has_asyncio_tests(python: str) -> bool:
+    """Return whether a Python comes with CPython's own tests of asyncio."""
+    return subprocess.run([python, "-c", "import test.test_asyncio"], capture_output=True).returncode == 0
+
+
+def conform(python: str, build: str) -> tuple[int, int, str]:
+    """Run CPython's own asyncio tests on one build; return (passed, failed, the rest in words).
+
+    A run that gives no figures has failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        figures = Path(folder) / "figures.json"
+        script = ROOT / "tests/conformance/run.py"
+        command = [python, str(script), "--python-build", build, "--reasons", "--json", str(figures)]
+        returncode = subprocess.run(command, cwd=ROOT).returncode
+        verdicts = Counter(json.loads(figures.read_text())["verdicts"].values() if figures.exists() else ())
+    failed = verdicts["failed"] + verdicts["pass though named"]
+    if returncode and not failed:
+        failed = 1
+    return verdicts["passed"], failed, f", {verdicts['named']} named"
+
+
+def summary(rows: list[Row]) -> int:
     """Print a line for each run and one for all; return the exit code."""
     print()
-    for version, build, passed, failed in rows:
-        print(f"Python {version} {build:12} {passed:6} passed {failed:4} failed")
-    passed, failed = (sum(row[column] for row in rows) for column in (2, 3))
+    for row in rows:
+        begin = f"Python {row.version} {row.build:12} {row.suite:12}"
+        print(f"{begin} {row.passed:6} passed {row.failed:4} failed{row.rest}")
+    passed, failed = sum(row.passed for row in rows), sum(row.failed for row in rows)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

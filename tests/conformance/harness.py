@@ -47,22 +47,25 @@ MODULES = (
 asyncio.proactor_events, of Windows, and of the Protocol and Transport classes, which make no loop."""
 FIRST = ("test_subprocess", "test_ssl", "test_tasks", "test_events")
 """The modules that take longest: begun first, so that the processes end together."""
-BUILDS = ("compiled", "pure")
+BUILDS = ("compiled", "interpreted")
 LIMIT_S = 30.0
 LIMIT_NAMED_S = 6.0
 
 
 @dataclass
 class Figures:
-    """The judgement of one run. Each test that was found is in exactly one of the lists."""
+    """The judgement of one run. Each test that was found is in exactly one of the first five lists."""
 
     passed: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     named: list[str] = field(default_factory=list)
     pass_though_named: list[str] = field(default_factory=list)
-    not_asked: list[str] = field(default_factory=list)  # stock asyncio does not pass them
+    not_asked: list[str] = field(
+        default_factory=list
+    )  # stock asyncio does not pass them, or another loop is not made
     passed_again: list[str] = field(default_factory=list)  # at the second attempt; they are in `passed` too
     loopless: list[str] = field(default_factory=list)  # modules that did not make one loop of the kind under test
+    absent: list[str] = field(default_factory=list)  # named, and not in this release of Python
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     @property
@@ -79,11 +82,22 @@ class Figures:
         """Return whether there is nothing to mend."""
         return not (self.failed or self.pass_though_named or self.loopless) and bool(self.passed)
 
+    def verdicts(self) -> dict[str, str]:
+        """Return each test's: passed, failed, named, pass though named, or not asked."""
+        lists = {
+            "passed": self.passed,
+            "failed": self.failed,
+            "named": self.named,
+            "pass though named": self.pass_though_named,
+            "not asked": self.not_asked,
+        }
+        return {name: verdict for verdict, names in lists.items() for name in names}
+
     def line(self) -> str:
         """Return the figures as a line."""
         return (
             f"{self.ran} ran, {len(self.passed)} passed, {len(self.failed)} failed, {len(self.named)} named, "
-            f"{len(self.not_asked)} not passed by asyncio here, on {self.loops} loops"
+            f"{len(self.not_asked)} not asked, on {self.loops} loops"
         )
 
     def of_module(self, module: str) -> Figures:
@@ -100,6 +114,7 @@ class Figures:
             own(self.not_asked),
             own(self.passed_again),
             [each for each in self.loopless if each == module],
+            own(self.absent),
             {name: self.outcomes[name] for name in own(self.outcomes)},
         )
 
@@ -120,7 +135,7 @@ def conform(
 ) -> Figures:
     """Run the modules' tests on loops of a kind ("weft", "uvloop", "asyncio") and judge what became of them."""
     check_suite()
-    environ = dict(os.environ, WEFT_PURE="1" if build == "pure" else "0")
+    environ = dict(os.environ, WEFT_PURE="1" if build == "interpreted" else "0", WEFT_EXPECT_BUILD=build)
     environ.pop("PYTHONASYNCIODEBUG", None)
     wanted = sorted(modules, key=lambda module: FIRST.index(module) if module in FIRST else len(FIRST))
     found = processes.find_tests(wanted, environ)
@@ -139,14 +154,20 @@ def conform(
     doubtful = [name for name in names if not is_passed(kind, figures.outcomes[name])]
     stock = {} if kind == "asyncio" else processes.run_tests("asyncio", doubtful, environ, lambda name: LIMIT_S, jobs)
     for name in names:
+        outcome = figures.outcomes[name]
         if name in stock and stock[name].status != "passed":
             figures.not_asked.append(name)
-        elif is_passed(kind, figures.outcomes[name]):
+        elif is_passed(kind, outcome):
             (figures.pass_though_named if name in named else figures.passed).append(name)
-        elif figures.outcomes[name].status == "skipped" and kind == "asyncio":
+        elif kind == "asyncio" and outcome.status == "skipped":
             figures.not_asked.append(name)
+        elif kind == "uvloop" and outcome.ours == 0 and outcome.others > 0:
+            figures.not_asked.append(
+                name
+            )  # its loop is a subclass of asyncio's own, for which uvloop has no counterpart
         else:
             (figures.named if name in named else figures.failed).append(name)
+    figures.absent = [name for name in named if name.partition(".")[0] in found and name not in figures.outcomes]
     for module, tests in found.items():
         if tests and not any(figures.outcomes[name].ours for name in tests):
             figures.loopless.append(module)
@@ -155,4 +176,4 @@ def conform(
 
 def is_passed(kind: str, outcome: Outcome) -> bool:
     """Return whether a test passed on the loop that is under test, and not on asyncio's own."""
-    return outcome.status == "passed" and (kind != "weft" or outcome.ours > 0 or outcome.others == 0)
+    return outcome.status == "passed" and (outcome.ours > 0 or outcome.others == 0)

@@ -1,4 +1,4 @@
-"""The named tests: those that only asyncio's own loop can pass, and those that Weft does not pass yet."""
+"""The named tests: those that only asyncio's own loop can pass, since they reach into what is private to it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-FILES = {"white-box": HERE / "white_box.toml", "not there yet": HERE / "not_there_yet.toml"}
+LIST = Path(__file__).with_name("white_box.toml")
 
 
 @dataclass
 class Group:
-    """Tests that are named for one reason; `kind` is "white-box" or "not there yet"."""
+    """Tests that are named for one reason."""
 
-    kind: str
     reason: str
     tests: list[str]
     pythons: list[str] | None = None  # None: all of them
@@ -28,12 +26,9 @@ class Group:
 
 
 def groups() -> list[Group]:
-    """Return every group of both files."""
-    found = []
-    for kind, path in FILES.items():
-        entries: list[dict[str, Any]] = tomllib.loads(path.read_text()).get("group", [])
-        found += [Group(kind, **entry) for entry in entries]
-    return found
+    """Return every group of the list."""
+    entries: list[dict[str, Any]] = tomllib.loads(LIST.read_text()).get("group", [])
+    return [Group(**entry) for entry in entries]
 
 
 def named_on(build: str, python: str | None = None) -> dict[str, Group]:

@@ -19,6 +19,8 @@ from typing import Any
 
 START_S = 60.0
 """How long a worker may take to start, and to find the tests of a module."""
+LAST_WORDS_S = 5.0
+"""How long a worker that answers no more may take to print why."""
 
 
 @dataclass
@@ -91,7 +93,7 @@ class Worker:
             is_ready = select.select([self.answers_fd], [], [], limit_s)[0]
             data = os.read(self.answers_fd, 1 << 16) if is_ready else b""
             if not data:
-                self.stop()
+                self.stop(LAST_WORDS_S if is_ready else 0)
                 raise WorkerLostError("died" if is_ready else "hung")
             self.answers += data
         line, _, self.answers = self.answers.partition(b"\n")
@@ -112,14 +114,18 @@ class Worker:
             seconds = time.monotonic() - begin_s
             return Outcome(name, "hung" if seconds >= limit_s else str(lost), self.said(position), seconds)
 
-    def stop(self) -> None:
-        """End the process and what it started."""
+    def stop(self, patience_s: float = 0) -> None:
+        """End the process and what it started; it may end by itself first, and say why."""
         process = self.process
         if process is None:
             return
         self.process = None
         os.close(self.commands_fd)
         os.close(self.answers_fd)
+        try:
+            process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            pass
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):

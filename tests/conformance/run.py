@@ -1,11 +1,11 @@
 """CPython's own asyncio tests, on Weft: how many ran, passed, failed and are named as white-box.
 
     python tests/conformance/run.py
-    python tests/conformance/run.py --python-build pure test_streams test_ssl
+    python tests/conformance/run.py --python-build interpreted test_streams test_ssl
     python tests/conformance/run.py --loop uvloop
 
 The exit code is 1 if a test fails that stock asyncio passes and that is not named, if a named test passes, or if a
-module made no loop of the kind under test.
+module made no loop of the kind under test. docs/conformance.md tells what the words mean.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ import harness
 import substitute
 from named import named_on
 
+JOBS = 3 * (os.cpu_count() or 1)
+"""Most of the time the tests wait."""
+
 
 def main() -> int:
     """Run the tests that the command line asks for; return the exit code."""
@@ -28,7 +31,7 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="test_streams, ...; all of them by default")
     parser.add_argument("--python-build", choices=harness.BUILDS, default="compiled", help="which build of Weft runs")
     parser.add_argument("--loop", choices=substitute.LOOPS, default="weft", help="what the tests run on")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
+    parser.add_argument("--jobs", type=int, default=JOBS, help="processes at a time (%(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and the failed tests there, too")
     parser.add_argument("--reasons", action="store_true", help="show why tests failed")
     options = parser.parse_args()
@@ -37,19 +40,21 @@ def main() -> int:
         parser.error(f"no such module: {', '.join(unknown)}; there are {', '.join(harness.MODULES)}")
     modules = options.modules or harness.MODULES
     named = named_on(options.python_build) if options.loop == "weft" else {}
-    start = time.perf_counter()
+    start = time.monotonic()
     figures = harness.conform(options.loop, options.python_build, named, modules, options.jobs)
     print_figures(figures, modules, options.reasons)
     build = f", {options.python_build} build" if options.loop == "weft" else ""
     version = ".".join(map(str, sys.version_info[:3]))
-    print(f"{options.loop}{build}, Python {version}, {time.perf_counter() - start:.0f} s: {figures.line()}")
+    print(f"{options.loop}{build}, Python {version}, {time.monotonic() - start:.0f} s: {figures.line()}")
     if options.json is not None:
-        options.json.write_text(json.dumps(as_json(figures), indent=1))
+        about = {"loop": options.loop, "build": options.python_build, "python": version}
+        options.json.write_text(json.dumps(about | as_json(figures), indent=1))
     return 0 if figures.is_good() else 1
 
 
 def print_figures(figures: harness.Figures, modules: list[str] | tuple[str, ...], with_reasons: bool) -> None:
     """Print a line for each module, and one for each test that is to be looked at."""
+    shown = set(figures.failed)
     for module in modules:
         own = figures.of_module(module)
         if own.outcomes:
@@ -57,25 +62,25 @@ def print_figures(figures: harness.Figures, modules: list[str] | tuple[str, ...]
     for title, names in (
         ("failed", figures.failed),
         ("passes though it is named: take it off the list", figures.pass_though_named),
+        ("is named, and not in this release of Python", figures.absent),
         ("passed at the second attempt", figures.passed_again),
         ("made no loop of the kind under test", figures.loopless),
     ):
         for name in names:
             print(f"{title}: {name}")
-            if with_reasons and name in figures.failed:
+            if with_reasons and name in shown:
                 print(f"{figures.outcomes[name].status}\n{figures.outcomes[name].reason}\n")
 
 
 def as_json(figures: harness.Figures) -> dict[str, object]:
     """Return the figures for another program to read."""
+    slowest = sorted(figures.outcomes, key=lambda name: -figures.outcomes[name].seconds)
     return {
         "ran": figures.ran,
-        "passed": figures.passed,
-        "failed": {name: figures.outcomes[name].status for name in figures.failed},
-        "named": figures.named,
-        "pass_though_named": figures.pass_though_named,
-        "not_asked": len(figures.not_asked),
         "loops": figures.loops,
+        "passed_again": figures.passed_again,
+        "verdicts": figures.verdicts(),
+        "slowest": {name: figures.outcomes[name].seconds for name in slowest[:20]},
     }
 
 

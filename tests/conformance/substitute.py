@@ -3,13 +3,18 @@
 The suites make loops by `asyncio.new_event_loop()`, by `asyncio.SelectorEventLoop(selector)`, by a policy, by
 `asyncio.Runner`, by `asyncio.BaseEventLoop()` itself, and by `TestLoop`, whose clock the test moves on. The first
 four end in one class attribute and one name; the others are a name each. No file of the suites is touched.
+
+Where a suite turns a loop once, or looks whether calls are ready, it uses private names of asyncio's loop although it
+tests something else (gathering, say). The substitutes have those names too, so that such a test runs; Weft has not.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 import selectors
+import socket
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -44,15 +49,16 @@ def install(kind: str) -> Tally:
     loop_class = weft_class(tally) if kind == "weft" else uvloop_class(tally)
     names: Any = asyncio
     names.SelectorEventLoop = loop_class
-    names.BaseEventLoop = loop_class
-    names.base_events.BaseEventLoop = loop_class
+    bare_class = turned_class(loop_class) if kind == "weft" else loop_class
+    names.BaseEventLoop = bare_class
+    names.base_events.BaseEventLoop = bare_class
     names.selector_events.BaseSelectorEventLoop = loop_class
     names.unix_events.SelectorEventLoop = loop_class
     names.unix_events._UnixDefaultEventLoopPolicy._loop_factory = loop_class
     if hasattr(asyncio, "EventLoop"):
         names.EventLoop = loop_class
     if kind == "weft":
-        utils.TestLoop = moved_class(tally)
+        utils.TestLoop = moved_class(tally, bare_class)
     return tally
 
 
@@ -60,6 +66,9 @@ def weft_class(tally: Tally) -> type:
     """Return a class of Weft's loops that is called as asyncio's is: with a selector, or with nothing."""
     import weft
     from weft.core.readiness import SelectPoller, default_poller
+
+    expected = os.environ["WEFT_EXPECT_BUILD"]
+    assert expected == weft.BUILD, f"asked for the {expected} build, got the {weft.BUILD} one"
 
     class WeftLoop(weft.Loop):
         def __init__(self, selector: Any = None) -> None:
@@ -72,7 +81,20 @@ def weft_class(tally: Tally) -> type:
             super().__init__(poller)
             tally.ours += 1
 
+        _stop_serving = stop_serving
+
     return WeftLoop
+
+
+def turned_class(loop_class: Any) -> type:
+    """Return a class of such loops that can be turned once by the name that asyncio's own turn has."""
+
+    class TurnedLoop(loop_class):  # type: ignore[misc]
+        def _run_once(self) -> None:
+            self.stop()
+            self.run_forever()
+
+    return TurnedLoop
 
 
 def uvloop_class(tally: Tally) -> type:
@@ -80,6 +102,8 @@ def uvloop_class(tally: Tally) -> type:
     import uvloop
 
     class UvLoop(uvloop.Loop):
+        _default_executor = None  # the suites' way to close a loop reads it
+
         def __new__(cls, selector: Any = None) -> Any:
             if isinstance(selector, selectors.BaseSelector):
                 selector.close()
@@ -89,10 +113,18 @@ def uvloop_class(tally: Tally) -> type:
             super().__init__()
             tally.ours += 1
 
+        _stop_serving = stop_serving
+
     return UvLoop
 
 
-def moved_class(tally: Tally) -> type:
+def stop_serving(self: Any, sock: socket.socket) -> None:
+    """Stop watching a socket, and close it."""
+    self.remove_reader(sock.fileno())
+    sock.close()
+
+
+def moved_class(tally: Tally, loop_class: Any) -> type:
     """Return Weft's counterpart of the suites' `TestLoop`: a loop whose clock a generator moves on.
 
     After each turn the generator is sent the moment of every timer that was made, and yields by how many seconds the
@@ -117,11 +149,11 @@ def moved_class(tally: Tally) -> type:
                 self.before_wait()
             return super().wait(0)
 
-    class MovedLoop(weft.Loop):
+    class MovedLoop(loop_class):  # type: ignore[misc]
         def __init__(self, make_moves: Callable[[], Generator[float | None, float, None]] | None = None) -> None:
             self._moved_clock = MovedClock()
             poller = BusyPoller()
-            super().__init__(poller, self._moved_clock)
+            weft.Loop.__init__(self, poller, self._moved_clock)
             tally.ours += 1
             self._moments: list[float] = []
             self._must_finish = make_moves is not None
@@ -129,6 +161,10 @@ def moved_class(tally: Tally) -> type:
             next(self._moves)
             poller.before_wait = self._move_on
             self._moved_poller = poller
+
+        @property
+        def _ready(self) -> range:
+            return range(self.tail - self.head + len(self.inbox))
 
         def time(self) -> float:
             return self._moved_clock.now_s
@@ -141,10 +177,10 @@ def moved_class(tally: Tally) -> type:
             for moment in moments:
                 self._moved_clock.now_s += self._moves.send(moment) or 0
 
-        def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
+        def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> Any:
             return self.call_at(self.time() + delay, callback, *args, context=context)
 
-        def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
+        def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
             self._moments.append(when)
             return super().call_at(when, callback, *args, context=context)
 

@@ -7,10 +7,12 @@ elsewhere. A test that hangs ends the process, and the runner starts another.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import importlib
 import importlib.util
 import json
 import os
+import signal
 import sys
 import time
 import unittest
@@ -89,6 +91,8 @@ class Worker:
             warnings.simplefilter("default")
             unittest.TestSuite([self.tests.pop(name)]).run(verdict)
         faulthandler.cancel_dump_traceback_later()
+        if verdict.status != "passed":
+            gc.collect()  # what its frames held is not to be reported during a later test
         return {
             "status": verdict.status,
             "reason": "\n".join(verdict.reasons),
@@ -108,6 +112,7 @@ def flattened(suite: Any) -> list[unittest.TestCase]:
 def main() -> None:
     """Answer commands until there are no more."""
     kind, commands_fd, answers_fd = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
     for fd in (commands_fd, answers_fd):
         os.set_inheritable(fd, False)
     with os.fdopen(commands_fd) as commands, os.fdopen(answers_fd, "w") as answers:
