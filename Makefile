@@ -1,7 +1,7 @@
 # make demo   sets everything up and runs the three models on real servers
 # make test   sets everything up and runs every test, on both builds and on each Python that is installed
 # make check  the linters and the type checker alone
-# make bench  side by side with the peers; read benchmarks/README.md first
+# make bench  side by side with the peers, half an hour; bench-quick: a minute or two, figures worth little
 # make clean  removes what the above made
 
 PYTHON ?= python3
@@ -23,13 +23,31 @@ check: $(VENV)/.tested
 	$(BIN)/mypy
 	$(BIN)/python tools/draw_lifecycle.py --check
 
-bench: $(VENV)/.bench
-	$(BIN)/python benchmarks/echo.py
-	$(BIN)/python benchmarks/calls.py
+# make bench BENCH=--noisy gives an option to each of them
+QUICK :=
+BENCH :=
+BENCHMARK = $(BIN)/python benchmarks/$(1) $(QUICK) $(BENCH)
 
-bench-quick: $(VENV)/.bench
-	$(BIN)/python benchmarks/echo.py --quick
-	$(BIN)/python benchmarks/calls.py --quick
+bench: $(VENV)/.bench
+	$(call BENCHMARK,echo.py)
+	$(call BENCHMARK,echo.py --sizes 102400 --connections 50)
+	$(call BENCHMARK,echo.py --mode unix)
+	$(call BENCHMARK,echo.py --mode tls)
+	$(call BENCHMARK,echo.py --mode udp)
+	$(call BENCHMARK,echo.py --server buffered)
+	$(call BENCHMARK,echo.py --server streams-readline)
+	$(call BENCHMARK,echo.py --server streams-readexactly)
+	$(call BENCHMARK,echo.py --pieces 2 --sizes 1024 --connections 50)
+	$(call BENCHMARK,echo.py --depth 16 --sizes 64 --connections 50)
+	$(call BENCHMARK,web.py)
+	$(call BENCHMARK,protocols.py)
+	$(call BENCHMARK,calls.py)
+	$(call BENCHMARK,memory.py)
+	$(call BENCHMARK,memory.py --mode tls)
+	$(call BENCHMARK,startup.py)
+
+bench-quick: QUICK := --quick
+bench-quick: bench
 
 $(VENV)/.installed: pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

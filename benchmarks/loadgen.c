@@ -1,9 +1,13 @@
-/* loadgen: a bounded ping-pong load generator for echo servers on this machine.
+/* loadgen: a bounded ping-pong load generator for servers on this machine.
  *
- *   loadgen (-p PORT | -u PATH) -S SERVER_PID [-s SIZE] [-c CONNECTIONS] [-d DEPTH] [-t SECONDS] [-w WARMUP]
- *           [-A SERVER_CPU] [-B CLIENT_CPU]
+ *   loadgen (-p PORT [-L | -D] | -u PATH) -S SERVER_PID [-s SIZE | -f FILE] [-r REPLY_SIZE] [-c CONNECTIONS] [-d DEPTH]
+ *           [-t SECONDS] [-w WARMUP] [-A SERVER_CPU] [-B CLIENT_CPU]
  *
- * Every connection keeps DEPTH messages of SIZE bytes under way and sends the next one when one has come back whole.
+ * Every connection keeps DEPTH messages of SIZE bytes under way and sends the next one when one has come back whole. A
+ * message is a line: its last byte is a newline. With -f it is the file's content, such as an HTTP request. What comes
+ * back is as long as what was sent, or REPLY_SIZE bytes. -L speaks TLS (tls.h), -D sends datagrams: if none comes back to
+ * a connection for LOST_AFTER_MS, those that are under way on it count as lost and are sent again.
+ *
  * After WARMUP seconds it measures for SECONDS seconds and prints one JSON object:
  *
  *   messages            how many came back whole while it measured
@@ -15,29 +19,33 @@
  *   client_share        the same of this process; near 1 it was this program that limited the throughput
  *   server_core_idle    how much of the time SERVER_CPU (default 0) had nothing to do
  *   client_core_idle    the same of CLIENT_CPU (default 1)
+ *   lost                how many datagrams did not come back in time
  *
  * It connects to 127.0.0.1 or to a UNIX socket and to nothing else, each argument has an upper bound, and an alarm
  * ends it should anything hang. It counts the bytes that come back and does not compare them.
  */
 #define _GNU_SOURCE
+#include "measure.h"
+#include "tls.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/types.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
     MAX_SIZE = 16 * 1024 * 1024,
+    MAX_DATAGRAM_SIZE = 65507,
     MAX_CONNECTIONS = 10000,
     MAX_DEPTH = 1024,
     MAX_SECONDS = 60,
@@ -47,139 +55,36 @@ enum {
     EVENTS_A_TURN = 512,
     TURN_MS = 100, /* how long a turn waits at most, so that the clock is looked at even when nothing comes back */
     READ_BYTES = 256 * 1024,
+    SEND_BYTES = 64 * 1024, /* what is given to one send at most, unless a message is larger */
+    LOST_AFTER_MS = 200,
 };
-
-static const uint64_t NS_A_SECOND = 1000000000;
 
 struct connection {
     int fd;
+    void *tls;            /* its session, or NULL */
     int waits_for_room;   /* epoll tells us of room to send */
-    size_t received;      /* bytes of the message that is coming back */
+    size_t received;      /* bytes of the reply that is coming */
     size_t unsent;        /* bytes queued and not yet taken by the kernel */
+    uint64_t heard_at_ns; /* when the last one came back, or was sent again */
     uint64_t *sent_at_ns; /* a ring of `depth` times; a message's place is its number modulo depth */
     uint64_t queued, completed;
 };
 
 /* What the command line asks for. */
-static const char *unix_path;
+static const char *unix_path, *message_path;
+static int speaks_tls, sends_datagrams;
 static long port = -1, server_pid = -1;
-static long size = 1024, connections = 50, depth = 1, server_cpu = 0, client_cpu = 1;
+static long size = 1024, reply_size = -1, connections = 50, depth = 1, server_cpu = 0, client_cpu = 1;
 static double measure_s = 2, warmup_s = 0.3;
 
 static struct connection *all;
-static char *message;
+static char *messages; /* as many copies of the message as leave together at most */
+static size_t messages_bytes;
 static char read_buffer[READ_BYTES];
 static int epoll_fd;
+static void *tls_context;
 static int is_measuring;
-
-static void fail(const char *what)
-{
-    fprintf(stderr, "loadgen: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-/* ---- clocks ---- */
-
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    if (clock_gettime(clock, &now) != 0)
-        fail("clock_gettime");
-    return (uint64_t)now.tv_sec * NS_A_SECOND + (uint64_t)now.tv_nsec;
-}
-
-/* CPU time of the server, all of its threads together. */
-static uint64_t server_cpu_ns(void)
-{
-    clockid_t clock;
-    int error = clock_getcpuclockid((pid_t)server_pid, &clock);
-    if (error != 0) {
-        errno = error;
-        fail("the server's CPU clock (is SERVER_PID alive?)");
-    }
-    return clock_ns(clock);
-}
-
-struct core_time {
-    uint64_t idle, all;
-};
-
-/* Reads one core's line of /proc/stat; its unit is the kernel's tick, usually 10 ms. */
-static struct core_time core_time_of(long cpu)
-{
-    struct core_time result = {0, 0};
-    char line[512], name[16];
-    int name_length = snprintf(name, sizeof name, "cpu%ld ", cpu);
-    FILE *file = fopen("/proc/stat", "r");
-    if (file == NULL)
-        fail("/proc/stat");
-    while (fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, name, (size_t)name_length) != 0)
-            continue;
-        /* user, nice, system, idle, iowait, irq, softirq, steal; the two after them are within user and nice */
-        char *rest = line + name_length;
-        for (int column = 0; column < 8; column++) {
-            uint64_t ticks = strtoull(rest, &rest, 10);
-            result.all += ticks;
-            if (column == 3 || column == 4)
-                result.idle += ticks;
-        }
-    }
-    fclose(file);
-    return result;
-}
-
-static double idle_share(struct core_time before, struct core_time after)
-{
-    if (after.all == before.all)
-        return 0;
-    return (double)(after.idle - before.idle) / (double)(after.all - before.all);
-}
-
-/* ---- the histogram of latencies ---- */
-
-/* Log-linear: each power of two of nanoseconds has 64 buckets, so a value is known within 1.6 %. */
-enum { BUCKET_BITS = 6, BUCKETS_A_POWER = 1 << BUCKET_BITS, BUCKETS = (64 - BUCKET_BITS + 1) * BUCKETS_A_POWER };
-
-static uint64_t histogram[BUCKETS];
-static uint64_t measured_messages;
-
-static void count_latency(uint64_t ns)
-{
-    unsigned bucket = (unsigned)ns;
-    if (ns >= BUCKETS_A_POWER) {
-        unsigned shift = (unsigned)(63 - __builtin_clzll(ns)) - BUCKET_BITS;
-        /* the seven highest bits, the first of them always 1, stand beside the power they belong to */
-        bucket = shift * BUCKETS_A_POWER + (unsigned)(ns >> shift);
-    }
-    histogram[bucket]++;
-    measured_messages++;
-}
-
-static double middle_of_bucket_us(unsigned bucket)
-{
-    if (bucket < BUCKETS_A_POWER)
-        return bucket / 1000.0;
-    unsigned shift = bucket / BUCKETS_A_POWER - 1;
-    uint64_t lowest = (uint64_t)(bucket - shift * BUCKETS_A_POWER) << shift;
-    return ((double)lowest + (double)((uint64_t)1 << shift) / 2) / 1000.0;
-}
-
-/* The latency that `share` of the messages did not exceed; with a share of 1, the greatest. */
-static double latency_us(double share)
-{
-    uint64_t seen = 0;
-    unsigned last = 0;
-    for (unsigned bucket = 0; bucket < BUCKETS; bucket++) {
-        if (histogram[bucket] == 0)
-            continue;
-        seen += histogram[bucket];
-        last = bucket;
-        if ((double)seen >= share * (double)measured_messages)
-            break;
-    }
-    return middle_of_bucket_us(last);
-}
+static uint64_t lost;
 
 /* ---- one connection ---- */
 
@@ -193,14 +98,30 @@ static void wait_for_room(struct connection *connection, int wanted)
         fail("epoll_ctl");
 }
 
+static ssize_t receive_some(struct connection *connection)
+{
+    if (connection->tls != NULL)
+        return tls_recv(connection->tls, read_buffer, sizeof read_buffer);
+    return recv(connection->fd, read_buffer, sizeof read_buffer, 0);
+}
+
+static ssize_t send_some(struct connection *connection, const char *bytes, size_t count)
+{
+    if (connection->tls != NULL)
+        return tls_send(connection->tls, bytes, count);
+    return send(connection->fd, bytes, count, MSG_NOSIGNAL);
+}
+
 static void send_unsent(struct connection *connection)
 {
     while (connection->unsent > 0) {
-        /* Every message is the same bytes, so what is left of one can be taken from the end of `message`. */
-        size_t part = connection->unsent % (size_t)size;
-        if (part == 0)
-            part = (size_t)size;
-        ssize_t sent = send(connection->fd, message + (size_t)size - part, part, MSG_NOSIGNAL);
+        /* Every message is the same bytes, so what is left of one, and those after it, can be taken from `messages`. */
+        size_t left_of_one = connection->unsent % (size_t)size;
+        size_t begin = left_of_one == 0 ? 0 : (size_t)size - left_of_one;
+        size_t part = messages_bytes - begin;
+        if (part > connection->unsent)
+            part = connection->unsent;
+        ssize_t sent = send_some(connection, messages + begin, part);
         if (sent < 0) {
             if (errno != EAGAIN)
                 fail("send");
@@ -221,11 +142,12 @@ static void queue_messages(struct connection *connection, long count, uint64_t n
         send_unsent(connection);
 }
 
-static void receive(struct connection *connection)
+/* Returns whether anything came. */
+static int receive(struct connection *connection)
 {
-    ssize_t received = recv(connection->fd, read_buffer, sizeof read_buffer, 0);
+    ssize_t received = receive_some(connection);
     if (received < 0 && errno == EAGAIN)
-        return;
+        return 0;
     if (received < 0)
         fail("recv");
     if (received == 0) {
@@ -235,9 +157,11 @@ static void receive(struct connection *connection)
     long whole = 0;
     uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
     connection->received += (size_t)received;
-    while (connection->received >= (size_t)size) {
-        connection->received -= (size_t)size;
+    while (connection->received >= (size_t)reply_size) {
+        connection->received -= (size_t)reply_size;
         if (connection->completed == connection->queued) {
+            if (sends_datagrams)
+                return 1; /* it was given up as lost, and is late */
             fprintf(stderr, "loadgen: the server sent more than it was sent\n");
             exit(1);
         }
@@ -246,11 +170,34 @@ static void receive(struct connection *connection)
             count_latency(now_ns - sent_at_ns);
         whole++;
     }
+    connection->heard_at_ns = now_ns;
     if (whole > 0)
         queue_messages(connection, whole, now_ns);
+    return 1;
 }
 
-static int connect_tcp(void)
+/* Receives until nothing is left that epoll would not tell of. */
+static void receive_all(struct connection *connection)
+{
+    while (receive(connection) && connection->tls != NULL && tls_has_more(connection->tls))
+        ;
+}
+
+static void send_lost_again(uint64_t now_ns)
+{
+    for (struct connection *connection = all; connection < all + connections; connection++) {
+        if (now_ns - connection->heard_at_ns < LOST_AFTER_MS * UINT64_C(1000000))
+            continue;
+        uint64_t missing = connection->queued - connection->completed;
+        connection->completed = connection->queued;
+        connection->heard_at_ns = now_ns;
+        if (is_measuring)
+            lost += missing;
+        queue_messages(connection, depth, now_ns);
+    }
+}
+
+static int connect_internet(void)
 {
     int one = 1;
     struct sockaddr_in address = {
@@ -258,12 +205,13 @@ static int connect_tcp(void)
         .sin_port = htons((uint16_t)port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int fd = socket(AF_INET, sends_datagrams ? SOCK_DGRAM : SOCK_STREAM, 0);
     if (fd < 0)
         fail("socket");
     if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
         fail("connect");
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (!sends_datagrams)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     return fd;
 }
 
@@ -283,10 +231,17 @@ static int connect_unix(void)
     return fd;
 }
 
-/* Connecting blocks, so that a full backlog slows it down instead of failing it; only then is the socket switched. */
+/* Connecting and shaking hands block, so that a full backlog slows them down instead of failing them. */
 static void open_connection(struct connection *connection)
 {
-    connection->fd = unix_path != NULL ? connect_unix() : connect_tcp();
+    connection->fd = unix_path != NULL ? connect_unix() : connect_internet();
+    if (speaks_tls) {
+        connection->tls = tls_client_session(tls_context, connection->fd);
+        if (tls_connect(connection->tls) != 0) {
+            fprintf(stderr, "loadgen: the TLS handshake failed\n");
+            exit(1);
+        }
+    }
     connection->sent_at_ns = calloc((size_t)depth, sizeof *connection->sent_at_ns);
     if (connection->sent_at_ns == NULL)
         fail("calloc");
@@ -299,23 +254,6 @@ static void open_connection(struct connection *connection)
 
 /* ---- the measurement ---- */
 
-/* Everything that is read once when measuring begins and once when it ends. */
-struct reading {
-    uint64_t at_ns, server_ns, client_ns;
-    struct core_time server_core, client_core;
-};
-
-static struct reading read_all(void)
-{
-    return (struct reading){
-        .at_ns = clock_ns(CLOCK_MONOTONIC),
-        .server_ns = server_cpu_ns(),
-        .client_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID),
-        .server_core = core_time_of(server_cpu),
-        .client_core = core_time_of(client_cpu),
-    };
-}
-
 static void one_turn(void)
 {
     struct epoll_event events[EVENTS_A_TURN];
@@ -327,42 +265,58 @@ static void one_turn(void)
         if (events[i].events & EPOLLOUT)
             send_unsent(connection);
         if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-            receive(connection);
+            receive_all(connection);
     }
 }
 
 static void turn_until(uint64_t end_ns)
 {
-    while (clock_ns(CLOCK_MONOTONIC) < end_ns)
+    uint64_t now_ns, looked_at_ns = 0;
+    while ((now_ns = clock_ns(CLOCK_MONOTONIC)) < end_ns) {
+        if (sends_datagrams && now_ns - looked_at_ns > TURN_MS * UINT64_C(1000000)) {
+            looked_at_ns = now_ns;
+            send_lost_again(now_ns);
+        }
         one_turn();
+    }
 }
 
-static void report(struct reading begin, struct reading end)
+/* Makes the message, a line of `size` bytes or what the file holds, and its copies. */
+static void make_messages(void)
 {
-    double wall_ns = (double)(end.at_ns - begin.at_ns);
-    double server_ns = (double)(end.server_ns - begin.server_ns);
-    double client_ns = (double)(end.client_ns - begin.client_ns);
-    double messages = (double)measured_messages;
-    if (measured_messages == 0) {
-        fprintf(stderr, "loadgen: no message came back in %.2f s\n", wall_ns / 1e9);
-        exit(1);
+    messages = malloc(MAX_SIZE + 1);
+    if (messages == NULL)
+        fail("malloc");
+    if (message_path == NULL) {
+        memset(messages, 'w', (size_t)size);
+        messages[size - 1] = '\n';
+    } else {
+        FILE *file = fopen(message_path, "rb");
+        if (file == NULL)
+            fail(message_path);
+        size = (long)fread(messages, 1, MAX_SIZE + 1, file);
+        fclose(file);
     }
-    printf("{\"messages\": %llu, \"seconds\": %.6f, \"messages_per_s\": %.1f, ", (unsigned long long)measured_messages,
-           wall_ns / 1e9, messages / (wall_ns / 1e9));
-    printf("\"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f, \"max_us\": %.2f, ", latency_us(0.5),
-           latency_us(0.99), latency_us(0.999), latency_us(1));
-    printf("\"server_cpu_us\": %.4f, \"server_share\": %.4f, \"client_share\": %.4f, ", server_ns / 1e3 / messages,
-           server_ns / wall_ns, client_ns / wall_ns);
-    printf("\"server_core_idle\": %.4f, \"client_core_idle\": %.4f}\n", idle_share(begin.server_core, end.server_core),
-           idle_share(begin.client_core, end.client_core));
+    if (size < 1 || size > (sends_datagrams ? MAX_DATAGRAM_SIZE : MAX_SIZE)) {
+        fprintf(stderr, "loadgen: a message of %ld bytes cannot be sent\n", size);
+        exit(2);
+    }
+    if (reply_size < 0)
+        reply_size = size;
+    messages_bytes = (size_t)size;
+    for (long copy = 1; !sends_datagrams && copy < depth && messages_bytes + (size_t)size <= SEND_BYTES; copy++) {
+        memcpy(messages + messages_bytes, messages, (size_t)size);
+        messages_bytes += (size_t)size;
+    }
 }
 
 /* ---- the command line ---- */
 
 static void usage(void)
 {
-    fprintf(stderr, "usage: loadgen (-p PORT | -u PATH) -S SERVER_PID [-s SIZE] [-c CONNECTIONS] [-d DEPTH]\n"
-                    "               [-t SECONDS] [-w WARMUP] [-A SERVER_CPU] [-B CLIENT_CPU]\n");
+    fprintf(stderr, "usage: loadgen (-p PORT [-L | -D] | -u PATH) -S SERVER_PID [-s SIZE | -f FILE] [-r REPLY_SIZE]\n"
+                    "               [-c CONNECTIONS] [-d DEPTH] [-t SECONDS] [-w WARMUP] [-A SERVER_CPU]\n"
+                    "               [-B CLIENT_CPU]\n");
     exit(2);
 }
 
@@ -392,12 +346,16 @@ static double seconds(int option, double highest)
 static void read_command_line(int argc, char **argv)
 {
     int option;
-    while ((option = getopt(argc, argv, "p:u:S:s:c:d:t:w:A:B:")) != -1) {
+    while ((option = getopt(argc, argv, "p:u:LDS:s:f:r:c:d:t:w:A:B:")) != -1) {
         switch (option) {
         case 'p': port = whole_number(option, 1, 65535); break;
         case 'u': unix_path = optarg; break;
+        case 'L': speaks_tls = 1; break;
+        case 'D': sends_datagrams = 1; break;
         case 'S': server_pid = whole_number(option, 1, INT32_MAX); break;
         case 's': size = whole_number(option, 1, MAX_SIZE); break;
+        case 'f': message_path = optarg; break;
+        case 'r': reply_size = whole_number(option, 1, MAX_SIZE); break;
         case 'c': connections = whole_number(option, 1, MAX_CONNECTIONS); break;
         case 'd': depth = whole_number(option, 1, MAX_DEPTH); break;
         case 't': measure_s = seconds(option, MAX_SECONDS); break;
@@ -407,7 +365,8 @@ static void read_command_line(int argc, char **argv)
         default: usage();
         }
     }
-    if ((unix_path == NULL) == (port < 0) || server_pid < 0 || optind != argc)
+    int is_bad_mix = (speaks_tls || unix_path != NULL) && sends_datagrams;
+    if ((unix_path == NULL) == (port < 0) || server_pid < 0 || is_bad_mix || optind != argc)
         usage();
 }
 
@@ -415,23 +374,27 @@ int main(int argc, char **argv)
 {
     read_command_line(argc, argv);
     alarm((unsigned)(measure_s + warmup_s) + GRACE_SECONDS);
-    message = malloc((size_t)size);
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
+    make_messages();
+    if (speaks_tls)
+        tls_context = tls_client_context();
     all = calloc((size_t)connections, sizeof *all);
-    if (message == NULL || all == NULL)
-        fail("malloc");
-    memset(message, 'w', (size_t)size);
+    if (all == NULL)
+        fail("calloc");
     epoll_fd = epoll_create1(0);
     if (epoll_fd < 0)
         fail("epoll_create1");
     for (long i = 0; i < connections; i++)
         open_connection(&all[i]);
-    for (long i = 0; i < connections; i++)
-        queue_messages(&all[i], depth, clock_ns(CLOCK_MONOTONIC));
+    for (long i = 0; i < connections; i++) {
+        all[i].heard_at_ns = clock_ns(CLOCK_MONOTONIC);
+        queue_messages(&all[i], depth, all[i].heard_at_ns);
+    }
 
     turn_until(clock_ns(CLOCK_MONOTONIC) + (uint64_t)(warmup_s * 1e9));
-    struct reading begin = read_all();
+    struct reading begin = read_all(server_pid, server_cpu, client_cpu);
     is_measuring = 1;
     turn_until(begin.at_ns + (uint64_t)(measure_s * 1e9));
-    report(begin, read_all());
+    report(begin, read_all(server_pid, server_cpu, client_cpu), lost);
     return 0;
 }

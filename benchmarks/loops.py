@@ -22,7 +22,7 @@ FIRED_DELAY_S = 0.001
 of them are made."""
 
 BATCH = 1000
-"""How many operations a measurement makes in one turn at most: a burst, not a flood whose cost is memory."""
+"""How many operations a burst makes in one turn: not a flood, whose cost is memory and has a line of its own."""
 
 WARMUP_SHARE = 0.05
 """How much of each measurement is run once before, unmeasured: caches and free lists are full then."""
@@ -71,6 +71,14 @@ def call_soon_burst(loop: Loop, count: int) -> None:
             loop.call_soon(nothing)
 
     in_batches(loop, count, batch)
+
+
+def call_soon_flood(loop: Loop, count: int) -> None:
+    """All calls are scheduled before the first of them runs: what a long queue costs, its memory included."""
+    for _ in range(count):
+        loop.call_soon(nothing)
+    loop.call_soon(loop.stop)
+    loop.run_forever()
 
 
 def call_later_cancelled(loop: Loop, count: int) -> None:
@@ -132,6 +140,7 @@ async def run_in_executor(loop: Loop, count: int) -> None:
 CALLBACKS: dict[str, tuple[Callable[[Loop, int], None], int]] = {
     "call_soon chain": (call_soon_chain, 500_000),
     "call_soon burst": (call_soon_burst, 500_000),
+    "call_soon, a million": (call_soon_flood, 1_000_000),
     "call_later, cancelled": (call_later_cancelled, 300_000),
     "call_later, fired": (call_later_fired, 100_000),
 }

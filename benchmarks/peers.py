@@ -69,13 +69,16 @@ PEERS = (*C_PEERS, *LOOPS)
 
 
 def environment(peer: str) -> dict[str, str]:
-    """Return the environment that a process of this peer is to have: ours, without our choice of Weft's build."""
-    ours = {name: value for name, value in os.environ.items() if name != "WEFT_PURE"}
+    """Return the environment that a process of this peer is to have: ours, without what changes the measured."""
+    chosen = ("WEFT_PURE", "PYTHONDONTWRITEBYTECODE")  # the latter has every start compile what others find compiled
+    ours = {name: value for name, value in os.environ.items() if name not in chosen}
     return ours | ENVIRONMENT.get(peer, {})
 
 
 def describe_loop(peer: str) -> str:
     """Return the peer's name and version; to be called in the peer's own process, and fails as the peer does."""
+    if peer == "twisted":
+        return f"Twisted {version_of(peer)}"
     LOOPS[peer]().close()
     if peer.startswith("asyncio"):
         return f"asyncio of Python {sys.version.split()[0]}"

@@ -1,11 +1,10 @@
-"""What both runners print: the machine's facts, Markdown tables, and a line of progress while they work.
+"""What all runners print: the machine's facts, Markdown tables, and a line of progress while they work.
 
 It also owns what a disturbed measurement is: one during which other processes took more than a tenth of a core.
 """
 
 import os
 import platform
-import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -70,11 +69,6 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         for line in (lines[0], rule, *lines[1:])
     ]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in padded)
-
-
-def median_ratio(values: Sequence[float], base_values: Sequence[float]) -> float:
-    """Return the median of the ratios, each taken to the base within the same round."""
-    return statistics.median(value / base for value, base in zip(values, base_values, strict=True))
 
 
 class Progress:
