@@ -1,0 +1,2 @@
+cdef extern from "returned.h":
+    object returned "weft_returned"(object value)
