@@ -24,9 +24,11 @@ MAY_IMPORT |= {
     "models": LAYERS | {"record", "faces"},
     "testing": LAYERS | {"faces", "record"},
 }
+for outer in ("endpoints", "services"):
+    MAY_IMPORT[outer].add("protocols")  # what wraps any protocol, a proxy's header say
 """The first folder or module under weft/ -> what it may import besides itself. The command line may import all."""
 
-ENTRANCES = {"cli", "__main__", "script"}
+ENTRANCES = {"cli", "__main__", "script", "serving", "worker"}
 """The command line, in its parts."""
 FOR_ANNOTATIONS = {"ports": {"core"}}
 """What a module may import under `if TYPE_CHECKING:` only, for its annotations."""
