@@ -42,6 +42,7 @@ bench: $(VENV)/.bench
 	$(call BENCHMARK,web.py)
 	$(call BENCHMARK,protocols.py)
 	$(call BENCHMARK,calls.py)
+	$(call BENCHMARK,deferreds.py)
 	$(call BENCHMARK,memory.py)
 	$(call BENCHMARK,memory.py --mode tls)
 	$(call BENCHMARK,startup.py)

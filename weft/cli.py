@@ -1,4 +1,4 @@
-"""The command line: compare, run, figure.
+"""The command line: compare, run, figure, serve.
 
 It parses, calls, prints and chooses exit codes: 0 for success, 1 for a program or task that failed, 2 for misuse,
 130 after Ctrl-C. Everything it shows comes from the layers; nothing imports it but `weft.__main__`.
@@ -55,7 +55,19 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 class Commands(click.Group):
-    """The commands; Ctrl-C in any of them ends in one line."""
+    """The commands; Ctrl-C in any of them ends in one line. `serve` is imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return sorted([*super().list_commands(ctx), "serve"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name."""
+        if cmd_name == "serve":
+            from weft.serving import serve_command
+
+            return serve_command
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command."""
@@ -74,6 +86,7 @@ def weft() -> None:
     weft compare tasks.py                    the same tasks under three models, drawn
     weft run --figure run.svg script.py      any asyncio program on Weft, drawn
     weft figure run.weft                     a recording, drawn again
+    weft serve chat:service --workers 4      an application of services, in several processes
     """
 
 

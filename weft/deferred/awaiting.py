@@ -89,7 +89,7 @@ class Awaiting(Waiter):
         self.driver = None
         return None if driver is None else driver._receive(None)
 
-    def step_name(self) -> str:
+    def _step_name(self) -> str:
         """Return what the step is called in a picture of the chain."""
         return "await"
 

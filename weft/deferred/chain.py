@@ -59,7 +59,7 @@ class Waiter:
         """Fail the Deferred that could not be cancelled."""
         raise NotImplementedError
 
-    def step_name(self) -> str:
+    def _step_name(self) -> str:
         """Return what the step is called in a picture of the chain."""
         raise NotImplementedError
 
@@ -74,7 +74,7 @@ class Call:
         self.arguments = arguments
         self.keywords = keywords
 
-    def step_name(self) -> str | None:
+    def _step_name(self) -> str | None:
         """Return the callback's name."""
         return steps.name_of(self.function)
 
@@ -117,6 +117,10 @@ class Chain:
         self.forgotten = 0
         self.alarm: Any = None
         self.origin: Any = origin_here()  # where it was made and fired, in debug mode
+
+    def _step_name(self) -> str:
+        """Return what it is called where it stands in a chain that it waits for."""
+        return GIVES
 
     def _append(self, left: Any, right: Any) -> None:
         """Add a step, and run it if it is its turn."""
@@ -349,7 +353,7 @@ def step_of(callback: Any, arguments: Any, keywords: Any) -> Any:
 def key_of(step: Any) -> Any:
     """Return what a side is called by when the function itself is gone."""
     if isinstance(step, Waiter):
-        return step.step_name()
+        return step._step_name()
     if type(step) is Call:
         call = step
         step = call.function

@@ -288,6 +288,6 @@ class Link(Waiter):
         target = self.target
         return target if target._begin(result) else None
 
-    def step_name(self) -> str:
+    def _step_name(self) -> str:
         """Return what the step is called in a picture of the chain."""
         return "chain"

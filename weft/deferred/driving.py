@@ -135,7 +135,7 @@ class Drive(Waiter):
         self.deferred = deferred_of(self)  # nobody's: the routine may still end
         rest.errback(failure)
 
-    def step_name(self) -> str:
+    def _step_name(self) -> str:
         """Return what the step is called in a picture of the chain."""
         return f"{'await' if self.is_coroutine else 'yield'} in {self.routine.__qualname__}"
 

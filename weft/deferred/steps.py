@@ -102,9 +102,8 @@ def name_of(slot: Any) -> str | None:
         return slot
     if isinstance(slot, CodeType):
         return slot.co_qualname
-    step_name = getattr(slot, "step_name", None)
-    if callable(step_name):
-        return str(step_name())
+    if not isinstance(slot, type) and hasattr(slot, "_step_name"):
+        return str(slot._step_name())
     if isinstance(slot, partial):
         return name_of(slot.func)
     name = getattr(slot, "__qualname__", None)

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from weft.figures.panel import Panel
+from weft.figures.services import service_tree
 from weft.figures.svg_page import svg
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Panel", "svg", "terminal"]
+__all__ = ["Panel", "service_tree", "svg", "terminal"]
 
 
 def terminal(panels: Sequence[Panel], *, width: int, height: int = 32, ascii_only: bool = False) -> RenderableType:

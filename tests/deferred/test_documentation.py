@@ -1,0 +1,35 @@
+"""docs/deferreds.md: its programs run and print what the page says, and its names are there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import weft
+from weft.deferred import Deferred
+
+PAGE = (Path(__file__).parents[2] / "docs" / "deferreds.md").read_text()
+PROGRAMS = re.findall(r"```python\n(.*?)```.*?```text\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_the_page_has_its_programs():
+    assert len(PROGRAMS) == PAGE.count("```python") == 3
+
+
+@pytest.mark.parametrize("program, output", PROGRAMS)
+def test_a_program_of_the_page_prints_what_the_page_says(program, output):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert (done.stdout, done.stderr) == (output, "")
+
+
+def test_the_names_of_the_page_are_there():
+    names = set(re.findall(r"`(?:weft\.)?([A-Za-z_]+)(?:\(\)|\()", PAGE))
+    homes = (weft, weft.deferred, Deferred, weft.Failure, weft.Cooperator)
+    elsewhere = {"failure", "deferred", "task"}
+
+    assert {name for name in names - elsewhere if not any(hasattr(home, name) for home in homes)} == set()
