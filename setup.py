@@ -45,7 +45,7 @@ def extensions() -> list[Extension]:
                 [str(source)],
                 depends=["weft/core/glue.h", "weft/core/datagrams.h"],
                 include_dirs=["weft/core"],
-                extra_compile_args=os.environ.get("WEFT_CFLAGS", "-O3 -fno-semantic-interposition").split(),
+                extra_compile_args=os.environ.get("WEFT_CFLAGS", "-O3 -g0 -fno-semantic-interposition").split(),
             )
         )
     return cythonize(
@@ -65,4 +65,7 @@ def extensions() -> list[Extension]:
     )
 
 
-setup(ext_modules=[] if os.environ.get("WEFT_PURE") == "1" else extensions())
+setup(
+    ext_modules=[] if os.environ.get("WEFT_PURE") == "1" else extensions(),
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
+)

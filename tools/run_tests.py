@@ -3,6 +3,8 @@
 On the Python that runs this: the whole suite, compiled and interpreted. On the other supported ones: the contract
 tests, in virtual environments of their own (.venv-3.12, ...). On all of them: CPython's own asyncio tests, as
 docs/conformance.md says. A skipped test is a failure: tests/conftest.py.
+
+Two things run at a time, for two cores: the whole suite, and beside it all the rest, which is shown when it is over.
 """
 
 from __future__ import annotations
@@ -13,7 +15,10 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SUPPORTED = ("3.11", "3.12", "3.13")
 BUILDS = ("compiled", "interpreted")
 CONTRACT = ("tests/contract",)
+Tell = Callable[[str], None]
 
 
 class Row(NamedTuple):
@@ -37,31 +43,59 @@ class Row(NamedTuple):
 def main() -> int:
     """Run everything; return 0 if everything passed."""
     here = ".".join(map(str, sys.version_info[:2]))
-    suites = [(here, sys.executable, build, ()) for build in BUILDS]
-    for version in SUPPORTED:
-        python = None if version == here else environment(version)
-        if python is not None:
-            suites += [(version, python, build, CONTRACT) for build in BUILDS]
-    rows: list[Row] = []
-    for version, python, build, paths in suites:
-        print(f"\n== Python {version}, {build} build: {' '.join(paths) or 'all tests'}", flush=True)
-        rows.append(Row(version, build, "own tests", *run(python, build, paths)))
-    for version, python, build, _ in suites:
-        print(f"\n== Python {version}, {build} build: conformance", flush=True)
-        if has_asyncio_tests(python):
-            rows.append(Row(version, build, "conformance", *conform(python, build)))
-        else:
-            print(f"Python {version} comes without test.test_asyncio (Debian: libpython{version}-testsuite)")
-            rows.append(Row(version, build, "conformance", 0, 0, ", not run: no test.test_asyncio there"))
+    log: list[str] = []
+    is_stopped = threading.Event()
+    with ThreadPoolExecutor(1) as beside:
+        others = beside.submit(run_beside, here, log.append, is_stopped)
+        try:
+            rows = []
+            for build in BUILDS:
+                show(f"\n== Python {here}, {build} build: all tests\n")
+                rows.append(Row(here, build, "own tests", *run(sys.executable, build, (), show)))
+            show("\n== What ran beside that, on the other core\n")
+            rows += others.result()
+        finally:
+            is_stopped.set()
+            show("".join(log))
     return summary(rows)
 
 
-def environment(version: str) -> str | None:
+def show(text: str) -> None:
+    """Print at once what a run says."""
+    print(text, end="", flush=True)
+
+
+def run_beside(here: str, tell: Tell, is_stopped: threading.Event) -> list[Row]:
+    """Run the other Pythons' contract tests, and everyone's conformance tests; return what became of them."""
+    pythons = {here: sys.executable}
+    rows: list[Row] = []
+    for version in SUPPORTED:
+        python = None if version == here else environment(version, tell)
+        if python is not None:
+            pythons[version] = python
+            for build in BUILDS:
+                if not is_stopped.is_set():
+                    tell(f"\n== Python {version}, {build} build: {' '.join(CONTRACT)}\n")
+                    rows.append(Row(version, build, "own tests", *run(python, build, CONTRACT, tell)))
+    for version, python in pythons.items():
+        for build in BUILDS:
+            if is_stopped.is_set():
+                break
+            tell(f"\n== Python {version}, {build} build: conformance\n")
+            if has_asyncio_tests(python):
+                rows.append(Row(version, build, "conformance", *conform(python, build, tell)))
+            else:
+                tell(f"Python {version} comes without test.test_asyncio (Debian: libpython{version}-testsuite)\n")
+                rows.append(Row(version, build, "conformance", 0, 0, ", not run: no test.test_asyncio there"))
+    return rows
+
+
+def environment(version: str, tell: Tell) -> str | None:
     """Return the interpreter of a virtual environment with Weft and its tests' needs; None without that Python."""
     found = subprocess.run([ROOT / "tools/find_python.sh", version], capture_output=True, text=True, check=True)
     base = found.stdout.strip()
     if not base:
-        print(f"\n== Python {version} is not installed here: its contract tests do not run")
+        tell(f"\n== Python {version} is not installed here: its contract tests do not run\n")
         return None
     folder = ROOT / f".venv-{version}"
     python = folder / "bin" / "python"
@@ -77,7 +111,7 @@ def environment(version: str) -> str | None:
     return str(python)
 
 
-def run(python: str, build: str, paths: tuple[str, ...]) -> tuple[int, int]:
+def run(python: str, build: str, paths: tuple[str, ...], tell: Tell) -> tuple[int, int]:
     """Run tests on one build; return (passed, failed). A run that ends without a count has failed."""
     environ = dict(os.environ, WEFT_EXPECT_BUILD=build, WEFT_PURE="1" if build == "interpreted" else "0")
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
@@ -85,7 +119,7 @@ def run(python: str, build: str, paths: tuple[str, ...]) -> tuple[int, int]:
         assert process.stdout is not None
         last = ""
         for line in process.stdout:
-            print(line, end="", flush=True)
+            tell(line)
             last = line if re.search(r"\d+ (passed|failed|error)", line) else last
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|error)", last)}
     failed = counts.get("failed", 0) + counts.get("error", 0)
@@ -99,7 +133,7 @@ def has_asyncio_tests(python: str) -> bool:
     return subprocess.run([python, "-c", "import test.test_asyncio"], capture_output=True).returncode == 0
 
 
-def conform(python: str, build: str) -> tuple[int, int, str]:
+def conform(python: str, build: str, tell: Tell) -> tuple[int, int, str]:
     """Run CPython's own asyncio tests on one build; return (passed, failed, the rest in words).
 
     A run that gives no figures has failed.
@@ -108,10 +142,11 @@ def conform(python: str, build: str) -> tuple[int, int, str]:
         figures = Path(folder) / "figures.json"
         script = ROOT / "tests/conformance/run.py"
         command = [python, str(script), "--python-build", build, "--reasons", "--json", str(figures)]
-        returncode = subprocess.run(command, cwd=ROOT).returncode
+        ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        tell(ended.stdout)
         verdicts = Counter(json.loads(figures.read_text())["verdicts"].values() if figures.exists() else ())
     failed = verdicts["failed"] + verdicts["pass though named"]
-    if returncode and not failed:
+    if ended.returncode and not failed:
         failed = 1
     return verdicts["passed"], failed, f", {verdicts['named']} named"
 
