@@ -7,6 +7,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
+CONFIGURED = ("--mypy-config-file", str(ROOT / "pyproject.toml"))
+
 
 def run(*command):
     done = subprocess.run(
@@ -32,6 +34,6 @@ def test_the_stub_says_what_the_source_does(monkeypatch, tmp_path):
     monkeypatch.setenv("MYPY_CACHE_DIR", str(tmp_path))  # another mypy may hold the usual one
     monkeypatch.setenv("WEFT_PURE", "1")  # the source's own signatures, without Cython in between
 
-    code, output = run("mypy.stubtest", "weft.deferred.deferred", "--ignore-missing-stub", "--concise")
+    code, output = run("mypy.stubtest", "weft.deferred.deferred", "--ignore-missing-stub", "--concise", *CONFIGURED)
 
     assert code == 0, output
