@@ -1,10 +1,16 @@
-"""What every test has: the assurance that it runs the build that it was asked to run."""
+"""What every test has: the build that it was asked to run, and Ctrl-C that interrupts."""
 
 import os
+import signal
 
 import pytest
 
 import weft
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A run that a shell started in the background ignores Ctrl-C, and so would every program that a test starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
