@@ -3,14 +3,13 @@
 import asyncio
 import os
 import select
-import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import Any
 
 import pytest
+from bound import bounded
 
 import weft
 from weft.core.epoll import EpollPoller
@@ -27,24 +26,7 @@ if hasattr(select, "kqueue"):
     POLLERS.append(KqueuePoller)
 
 
-class Hung(KeyboardInterrupt):
-    """A test took too long. A KeyboardInterrupt, because a loop lets nothing else through."""
-
-
-def give_up(number: int, frame: FrameType | None) -> None:
-    raise Hung
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, BOUND_S)
-    outcome: Any = yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
-    if outcome.excinfo is not None and issubclass(outcome.excinfo[0], Hung):
-        error = AssertionError(f"the test did not end within {BOUND_S} s; its traceback says what it waited for")
-        outcome.force_exception(error.with_traceback(outcome.excinfo[2]))
+pytest_pyfunc_call = bounded(BOUND_S)
 
 
 @pytest.fixture(autouse=True)

@@ -4,17 +4,16 @@ import asyncio
 import gc
 import os
 import shutil
-import signal
 import ssl
 import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
 import trustme
+from bound import bounded
 
 import weft
 
@@ -39,24 +38,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"LEFT OUT tests/ecosystem/{name}: {LEFT_OUT[name]} is not installed here")
 
 
-class Hung(KeyboardInterrupt):
-    """A test took too long. A KeyboardInterrupt, because a loop lets nothing else through."""
-
-
-def give_up(number: int, frame: FrameType | None) -> None:
-    raise Hung
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, BOUND_S, AGAIN_S)  # again: the cleaning up may hang as well
-    outcome: Any = yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
-    if outcome.excinfo is not None and issubclass(outcome.excinfo[0], Hung):
-        error = AssertionError(f"the test did not end within {BOUND_S} s; its traceback says what it waited for")
-        outcome.force_exception(error.with_traceback(outcome.excinfo[2]))
+pytest_pyfunc_call = bounded(BOUND_S, AGAIN_S)
 
 
 # -- one program, two loops

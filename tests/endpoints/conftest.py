@@ -2,14 +2,13 @@
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
 import trustme
+from bound import bounded
 
 import weft
 
@@ -19,24 +18,7 @@ LOOPS: dict[str, Any] = {"weft": weft.new_event_loop, "asyncio": asyncio.new_eve
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
-class Hung(KeyboardInterrupt):
-    """A test took too long. A KeyboardInterrupt, because a loop lets nothing else through."""
-
-
-def give_up(number: int, frame: FrameType | None) -> None:
-    raise Hung
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, BOUND_S)
-    outcome: Any = yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
-    if outcome.excinfo is not None and issubclass(outcome.excinfo[0], Hung):
-        error = AssertionError(f"the test did not end within {BOUND_S} s; its traceback says what it waited for")
-        outcome.force_exception(error.with_traceback(outcome.excinfo[2]))
+pytest_pyfunc_call = bounded(BOUND_S)
 
 
 @pytest.fixture(params=list(LOOPS))

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any, cast
 
+from weft.protocols.wrapping import hand_up
+
 Bytes = bytes | bytearray | memoryview
 
 
@@ -35,21 +37,8 @@ class Duplex(asyncio.Transport):
 
     def came(self, data: bytes) -> None:
         """Hand data up; once it is closing, nobody wants it."""
-        if self._is_closing:
-            return
-        protocol = self._protocol
-        if isinstance(protocol, asyncio.BufferedProtocol):
-            view = memoryview(data)
-            while view:
-                buffer = memoryview(cast(bytearray, protocol.get_buffer(len(view))))
-                count = min(len(buffer), len(view))
-                if count == 0:
-                    raise RuntimeError("get_buffer() returned an empty buffer")
-                buffer[:count] = view[:count]
-                protocol.buffer_updated(count)
-                view = view[count:]
-        else:
-            cast(asyncio.Protocol, protocol).data_received(data)
+        if not self._is_closing:
+            hand_up(self._protocol, data)
 
     def input_ended(self) -> None:
         """Nothing more comes in: close, unless the protocol wants to go on writing."""

@@ -52,19 +52,8 @@ class WrappingProtocol(asyncio.Transport, asyncio.Protocol):
 
     def deliver(self, data: bytes) -> None:
         """Give data to the protocol above, in its own buffer if it has one (asyncio.BufferedProtocol)."""
-        inner = self.inner
-        if isinstance(inner, asyncio.BufferedProtocol):
-            view = memoryview(data)
-            while view:
-                buffer = memoryview(cast(bytearray, inner.get_buffer(len(view))))
-                count = min(len(buffer), len(view))
-                if count == 0:
-                    raise RuntimeError("get_buffer() returned an empty buffer")
-                buffer[:count] = view[:count]
-                inner.buffer_updated(count)
-                view = view[count:]
-        elif inner is not None:
-            inner.data_received(data)
+        if self.inner is not None:
+            hand_up(self.inner, data)
 
     def eof_received(self) -> bool | None:
         """Hand the peer's end up; return whether the connection stays open."""
@@ -165,3 +154,19 @@ class WrappingFactory:
     def __call__(self) -> WrappingProtocol:
         """Return a new wrapping."""
         return WrappingProtocol(self.factory)
+
+
+def hand_up(protocol: Any, data: bytes) -> None:
+    """Give data to a protocol, in its own buffer if it has one (asyncio.BufferedProtocol)."""
+    if not isinstance(protocol, asyncio.BufferedProtocol):
+        protocol.data_received(data)
+        return
+    view = memoryview(data)
+    while view:
+        buffer = memoryview(cast(bytearray, protocol.get_buffer(len(view))))
+        count = min(len(buffer), len(view))
+        if count == 0:
+            raise RuntimeError("get_buffer() returned an empty buffer")
+        buffer[:count] = view[:count]
+        protocol.buffer_updated(count)
+        view = view[count:]
