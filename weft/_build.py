@@ -38,6 +38,8 @@ COMPILED_MODULES = (
     "weft.protocols.delivery",
     "weft.record.recorder",
     "weft.faces.asyncio.tasks",
+    "weft.faces.twisted.calls",
+    "weft.faces.twisted.connection",
 )
 """Every module that the compiled build compiles. setup.py reads it from here."""
 

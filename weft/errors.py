@@ -183,3 +183,7 @@ class LeakError(WeftError, AssertionError):
     def __init__(self, message: str, leaks: tuple[str, ...]) -> None:
         super().__init__(message)
         self.leaks = leaks
+
+
+class TwistedError(WeftError, ImportError):
+    """Twisted, which Weft's reactor needs, is not installed, or is too old."""

@@ -124,6 +124,12 @@ class Core:
         """Put a call that was made elsewhere at the end of the ready queue; `push`, for interpreted callers."""
         self.push(handle)
 
+    def waiting(self) -> list[Handle]:
+        """Return the calls that are still to be made: those that are ready, then those with a moment, in no order."""
+        first = self.head & (len(self.ring) - 1)
+        ready = self.ring[first:] + self.ring[:first]
+        return [handle for handle in ready + self.timers.heap if handle is not None]
+
     def grow(self) -> None:
         """Double the ready queue's ring, its calls in order from index 0."""
         first = self.head & (len(self.ring) - 1)
@@ -168,6 +174,10 @@ class Core:
         self.first_turn()
         while not self.is_stopping:
             self.turn()
+
+    def run_turn(self) -> None:
+        """Turn once, as at the begin of a run."""
+        self.first_turn()
 
     def first_turn(self) -> None:
         """Turn once as a run begins: the calls that are ready already run before the events of the poll.

@@ -221,7 +221,7 @@ class LoopRecorder(Observer):
         call = handle
         task = self.task_of(call.callback)
         if task is None:
-            late_ns = 0 if type(handle) is not TimerHandle else self.clock.now_ns() - handle.when_ns
+            late_ns = self.clock.now_ns() - handle.when_ns if isinstance(handle, TimerHandle) else 0
             self.ring.put(events.CALL_BEGIN, self.thread, 0, late_ns, key_of(call.callback))
             return
         self.current_task = task
@@ -344,9 +344,15 @@ def unrecorded(call: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def key_of(callback: Any) -> Any:
-    """Return what names a callback without keeping it alive: its code, its qualified name, or its type."""
-    while isinstance(callback, functools.partial):
-        callback = callback.func
+    """Return what names a callback without keeping it alive: its code, its qualified name, or its type.
+
+    A callback that only calls another names that: a partial, or an object with `__wrapped__`.
+    """
+    while not isinstance(callback, (FunctionType, MethodType, BuiltinFunctionType)):
+        inner = callback.func if isinstance(callback, functools.partial) else getattr(callback, "__wrapped__", None)
+        if inner is None:
+            break
+        callback = inner
     if isinstance(callback, BuiltinFunctionType):
         return callback.__qualname__
     return _os.name_key(callback)

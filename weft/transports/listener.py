@@ -38,9 +38,13 @@ class SocketAcceptor:
             sock, peername = self.sock.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return None
+        self.prepare(sock)
+        return SocketChannel(sock, peername)
+
+    def prepare(self, sock: socket.socket) -> None:
+        """Set a new connection's options."""
         sock.setblocking(False)
         no_delay(sock)
-        return SocketChannel(sock, peername)
 
     def close(self) -> None:
         """Close the socket. Closing twice does nothing."""
@@ -99,19 +103,23 @@ class Listener(Source):
 
     def fail(self, error: BaseException) -> None:
         """Report what a protocol's factory or accepting raised, and go on accepting."""
-        self.loop.report({"message": "Accepting a connection failed", "exception": error, "source": self})
+        self.report("Accepting a connection failed", error)
+
+    def report(self, message: str, error: BaseException) -> None:
+        """Report what accepting raised."""
+        self.loop.report({"message": message, "exception": error, "source": self})
 
     def pause_accepting(self, error: OSError) -> None:
         """Accept nothing for a second."""
-        self.loop.report(
-            {"message": f"Out of system resources: accepting pauses for {PAUSE_S:g} s", "exception": error}
-        )
+        self.report(f"Out of system resources: accepting pauses for {PAUSE_S:g} s", error)
         self.loop.poller.modify(self.fd, 0)
         self.pause = self.loop.call_later(PAUSE_S, self.resume_accepting)
 
     def resume_accepting(self) -> None:
         """Accept again."""
-        self.pause = None
+        if self.pause is not None:
+            self.pause.cancel()
+            self.pause = None
         self.loop.poller.modify(self.fd, _os.READ)
 
     def close(self) -> None:

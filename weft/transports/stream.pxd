@@ -14,7 +14,8 @@ cdef class Stream(Source):
     cdef object __weakref__
     cdef Core loop
     cdef Channel channel
-    cdef object protocol, data_received, listener
+    cdef public object protocol
+    cdef object data_received, listener
     cdef readonly object context
     cdef int fd, small_reads, dropped_writes
     cdef readonly int state
@@ -27,6 +28,7 @@ cdef class Stream(Source):
     cdef bint is_reading_paused, is_blocked
     cdef readonly bint is_protocol_paused
 
+    cpdef greet(self)
     cdef int change(self, int event) except -1
     @cython.locals(interest=cython.uint)
     cdef int watch(self) except -1

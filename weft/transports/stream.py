@@ -110,11 +110,15 @@ class Stream(Source):
         if self.listener is not None:
             self.listener.attach(self)
         try:
-            _os.call_one(self.context, self.protocol.connection_made, self)
+            self.greet()
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
             self.fail(error)
+
+    def greet(self) -> None:
+        """Tell the protocol that it is connected."""
+        _os.call_one(self.context, self.protocol.connection_made, self)
 
     def change(self, event: int) -> None:
         """Go to the next state of the table."""

@@ -79,6 +79,13 @@ class Loop(  # type: ignore[misc]
 
     def run_forever(self) -> None:
         """Run until `stop` is called. Raises RuntimeError if this loop, or another in this thread, is running."""
+        self._run(self.run_turns)
+
+    def run_once(self) -> None:
+        """Turn once, for a program that turns the loop itself: wait for an event or a timer, and run what is ready."""
+        self._run(self.run_turn)
+
+    def _run(self, turns: Callable[[], None]) -> None:
         self._check_closed()
         self._check_idle()
         hooks = sys.get_asyncgen_hooks()
@@ -90,7 +97,7 @@ class Loop(  # type: ignore[misc]
         if self.observer is not None:
             self.observer.run_begin(self)
         try:
-            self.run_turns()
+            turns()
         finally:
             if self.observer is not None:  # not the one of the begin: another may have been attached meanwhile
                 self.observer.run_end(self)

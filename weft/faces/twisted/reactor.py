@@ -1,0 +1,229 @@
+"""Weft's reactor for Twisted: what Twisted asks of a reactor, done by a loop of Weft's.
+
+The reactor is that loop's other face: they turn together, and an asyncio program may run on the loop meanwhile. What is
+here is running and stopping, time, threads and descriptors; connections, ports and datagrams are in the modules beside.
+Event triggers, the thread pool, name resolving and processes are Twisted's own, as every reactor of Twisted's has them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import traceback
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import base, error, process
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+from twisted.internet.posixbase import PosixReactorBase
+from twisted.python import context
+
+from weft.core import _os
+from weft.faces.asyncio import Loop, new_event_loop
+from weft.faces.twisted import tcp
+from weft.faces.twisted.calls import DelayedCall, ThreadCall, make_call
+from weft.faces.twisted.connection import LogStack
+from weft.faces.twisted.descriptors import Descriptors
+
+
+class WeftReactor(AsyncioSelectorReactor):
+    """A reactor on a loop of Weft's: `loop`, else the one that runs in this thread, else a new one.
+
+    Programs that ask for asyncio's reactor may take it for one: `_asyncioEventloop` is the loop. Raises TypeError for a
+    loop that is not Weft's.
+    """
+
+    def __init__(self, loop: Loop | None = None) -> None:
+        self.loop = weft_loop(loop)
+        self._asyncioEventloop = self.loop
+        self.log_stack = LogStack()
+        self.descriptors = Descriptors(self, self.loop)
+        self.transports: set[Any] = set()
+        self._owns_run = False
+        PosixReactorBase.__init__(self)
+        if loop is None and not self.loop.is_running():
+            self._finalizer = weakref.finalize(self, close_idle, self.loop)
+
+    # -- running
+
+    def run(self, installSignalHandlers: bool = True) -> None:
+        """Run until `stop`. Where the loop runs already, begin and return: the reactor runs as long as the loop does."""
+        self.startRunning(installSignalHandlers=installSignalHandlers)
+        if self.loop.is_running():
+            return
+        try:
+            self.mainLoop()
+        finally:
+            self._signals.uninstall()
+
+    def startRunning(self, installSignalHandlers: bool = True) -> None:
+        """Begin to run, without turning the loop: for a loop that runs, or that somebody else is about to run."""
+        self.log_stack.contexts = context.theContextTracker.currentContext().contexts
+        PosixReactorBase.startRunning(self, installSignalHandlers)
+
+    def mainLoop(self) -> None:
+        """Turn the loop until `crash`, which `stop` leads to."""
+        self._owns_run = True
+        try:
+            while self._started:
+                self.loop.run_forever()
+        finally:
+            self._owns_run = False
+
+    def iterate(self, delay: float = 0.0) -> None:
+        """Turn the loop once, waiting for an event for `delay` seconds at most."""
+        self.log_stack.contexts = context.theContextTracker.currentContext().contexts
+        timer = self.loop.call_later(delay, nothing)
+        try:
+            self.loop.run_once()
+        finally:
+            timer.cancel()
+
+    def stop(self) -> None:
+        """Fire the shutdown events in the next turn, then stop. Raises ReactorNotRunning."""
+        PosixReactorBase.stop(self)
+        self.loop.call_soon(self._shut_down)
+
+    def _shut_down(self) -> None:
+        if self._justStopped:
+            self._justStopped = False
+            self.fireSystemEvent("shutdown")
+
+    def crash(self) -> None:
+        """Stop at once, without any events. A loop that runs for others goes on."""
+        PosixReactorBase.crash(self)
+        if self._owns_run:
+            self.loop.stop()
+        else:
+            self._signals.uninstall()
+
+    # -- time
+
+    def callLater(self, delay: float, callable: Callable[..., Any], *args: Any, **kw: Any) -> DelayedCall:
+        """Call `callable(*args, **kw)` in `delay` seconds; return the call (IDelayedCall)."""
+        assert delay >= 0, f"{delay} is not greater than or equal to 0 seconds"
+        creator = traceback.format_stack()[:-1] if base.DelayedCall.debug else None
+        return make_call(self.loop, delay, callable, args, kw, creator)
+
+    def getDelayedCalls(self) -> list[DelayedCall]:
+        """Return the calls that are still to come."""
+        return [call for call in self.loop.waiting() if isinstance(call, DelayedCall) and call.active()]
+
+    # -- threads and signals
+
+    def callFromThread(self, callable: Callable[..., Any], *args: Any, **kw: Any) -> None:
+        """Call `callable(*args, **kw)` in the reactor's thread; from any thread, or a signal's handler."""
+        assert hasattr(callable, "__call__"), f"{callable} is not callable"
+        self.loop.call_soon_threadsafe(ThreadCall(callable, kw), *args)
+
+    def installWaker(self) -> None:
+        """Do nothing: the loop has a waker of its own."""
+
+    def wakeUp(self) -> None:
+        """Have the loop end its wait."""
+        self.loop._waker.wake()
+
+    def _signalsFactory(self) -> Any:
+        return Signals(base.ReactorBase._signalsFactory(self), self.loop)
+
+    # -- descriptors
+
+    def addReader(self, reader: Any) -> None:
+        """Have `reader.doRead()` called whenever its descriptor is readable."""
+        self.descriptors.add(reader, _os.READ)
+
+    def addWriter(self, writer: Any) -> None:
+        """Have `writer.doWrite()` called whenever its descriptor is writable."""
+        self.descriptors.add(writer, _os.WRITE)
+
+    def removeReader(self, reader: Any) -> None:
+        """Call `reader.doRead()` no more."""
+        self.descriptors.remove(reader, _os.READ)
+
+    def removeWriter(self, writer: Any) -> None:
+        """Call `writer.doWrite()` no more."""
+        self.descriptors.remove(writer, _os.WRITE)
+
+    def getReaders(self) -> list[Any]:
+        """Return what is called when it is readable, and Weft's own transports that read."""
+        return self.descriptors.on(_os.READ) + [one for one in self.transports if one.is_reading()]
+
+    def getWriters(self) -> list[Any]:
+        """Return what is called when it is writable."""
+        return self.descriptors.on(_os.WRITE)
+
+    def removeAll(self) -> list[Any]:
+        """Call nothing any more for any descriptor; return what was called, and Weft's own transports."""
+        return self.descriptors.clear() + list(self.transports)
+
+    def remember(self, transport: Any) -> None:
+        """Count one of Weft's own transports among what `disconnectAll` ends."""
+        self.transports.add(transport)
+
+    def forget(self, transport: Any) -> None:
+        """Count it no more: it ended."""
+        self.transports.discard(transport)
+
+    # -- TCP
+
+    def listenTCP(self, port: Any, factory: Any, backlog: int = 50, interface: str = "") -> tcp.Port:
+        """Listen; return the port. Raises CannotListenError."""
+        listening = tcp.Port(port, factory, backlog, interface, self)
+        listening.startListening()
+        return listening
+
+    def connectTCP(
+        self, host: str, port: Any, factory: Any, timeout: float | None = 30, bindAddress: Any = None
+    ) -> tcp.Connector:
+        """Connect; return the connector. A name is looked up; after `timeout` seconds it gives up."""
+        connector = tcp.Connector(host, port, factory, timeout, bindAddress, self)
+        connector.connect()
+        return connector
+
+
+class Signals:
+    """Twisted's handlers of SIGINT and SIGTERM, and the loop's of SIGCHLD, by which processes are reaped."""
+
+    def __init__(self, stopping: Any, loop: Loop) -> None:
+        self.stopping = stopping
+        self.loop = loop
+        self.is_installed = False
+
+    def install(self) -> None:
+        """Handle the signals, from the main thread; what ended before is reaped now."""
+        self.stopping.install()
+        if threading.current_thread() is threading.main_thread():
+            self.loop.add_signal_handler(signal.SIGCHLD, process.reapAllProcesses)
+            self.is_installed = True
+            process.reapAllProcesses()
+
+    def uninstall(self) -> None:
+        """Handle them no more. Doing so twice does nothing."""
+        if self.is_installed:
+            self.is_installed = False
+            self.loop.remove_signal_handler(signal.SIGCHLD)
+        self.stopping.uninstall()
+
+
+def weft_loop(loop: Any) -> Loop:
+    """Return the loop for a reactor. Raises TypeError for a loop that is not Weft's."""
+    if loop is None:
+        loop = asyncio._get_running_loop() or new_event_loop()
+    if not isinstance(loop, Loop):
+        raise TypeError(
+            f"Weft's reactor runs on Weft's loop, not on {loop!r}: run the program with weft.run(main()), or "
+            "asyncio.Runner(loop_factory=weft.new_event_loop), or without a loop of its own"
+        )
+    return loop
+
+
+def close_idle(loop: Loop) -> None:
+    """Give back the loop of a reactor that is gone."""
+    if not loop.is_running():
+        loop.close()
+
+
+def nothing() -> None:
+    """Do nothing: a timer that only ends a wait."""
