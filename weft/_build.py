@@ -38,6 +38,7 @@ COMPILED_MODULES = (
     "weft.protocols.delivery",
     "weft.record.recorder",
     "weft.faces.asyncio.tasks",
+    "weft.faces.twisted._openssl",
     "weft.faces.twisted.calls",
     "weft.faces.twisted.connection",
 )

@@ -17,7 +17,7 @@ def internet_address(sockaddr: Any, kind: str = "TCP") -> IPv4Address | IPv6Addr
 
 def scoped(sockaddr: Any) -> tuple[Any, ...]:
     """Return an address whose host says its scope (fe80::1%eth0), which the socket module leaves out."""
-    if len(sockaddr) == 4 and sockaddr[3]:
+    if len(sockaddr) == 4:
         host = socket.getnameinfo(sockaddr, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
         return (host, *sockaddr[1:])
     return tuple(sockaddr)

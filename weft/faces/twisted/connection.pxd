@@ -6,6 +6,8 @@ from weft.ports cimport Channel, Observer
 from weft.transports cimport lifecycle
 from weft.transports.stream cimport Stream
 
+cdef Py_ssize_t BUFFER_SIZE
+
 cdef class LogStack:
     cdef public list contexts
     cdef int enter(self, owner) except -1
@@ -23,6 +25,7 @@ cdef class TwistedStream(Stream):
     cdef LogStack log_stack
     cdef bint ends_writing, watches_drain, resumes_soon
     cdef readonly bint is_over
+    cdef public Py_ssize_t bufferSize
 
     cpdef greet(self)
     cdef peer_ended(self)
@@ -31,6 +34,7 @@ cdef class TwistedStream(Stream):
     cpdef finish(self, error)
     cdef stop_producer(self)
     cdef refuse_write(self)
+    cpdef write(self, data)
     cpdef flush(self)
     cdef drained(self)
     cdef hold_protocol(self, bint is_held)

@@ -28,6 +28,8 @@ from weft.transports.stream import Stream
 ILogContext = log.ILogContext
 DONE = Failure(errors.ConnectionDone())
 LOST = Failure(errors.ConnectionLost())
+BUFFER_SIZE = 65536
+"""Bytes waiting to be sent above which a streaming producer is paused; it goes on when all of them have left."""
 
 
 class LogStack:
@@ -79,7 +81,7 @@ class TwistedStream(Stream):
         self.watches_drain = False  # whether `drained` has anything to do
         self.resumes_soon = False  # the producer is asked for more in the next turn
         self.is_over = False  # the protocol was told of its end
-        self.low = 0
+        self.bufferSize = BUFFER_SIZE
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -160,12 +162,23 @@ class TwistedStream(Stream):
     def refuse_write(self) -> None:
         """Write nothing after the end, as Twisted has it: the protocol is told of the end, or was."""
 
+    def write(self, data: Any) -> None:
+        """Accept bytes for sending; never waits. Raises TypeError for anything else; after the end, drops them.
+
+        Above `bufferSize` bytes that wait, a streaming producer is paused; `drained` resumes it.
+        """
+        Stream.write(self, data)
+        if self.pending > self.bufferSize and self.producer is not None and self.streamingProducer:
+            if not self.producerPaused:
+                self.producerPaused = True
+                self.producer.pauseProducing()
+
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         """Write several pieces. Raises TypeError, and writes none, if one of them is not bytes."""
         pieces = list(iovec)
         for piece in pieces:
             if not isinstance(piece, bytes):
-                raise TypeError(f"data must be bytes, not {type(piece).__name__}")
+                raise TypeError("Data must be bytes")  # as Twisted says it
         for piece in pieces:
             self.write(piece)
 
@@ -214,14 +227,12 @@ class TwistedStream(Stream):
             self.fail(error)
 
     def hold_protocol(self, is_held: bool) -> None:
-        """Pause a streaming producer above the high watermark; `drained` resumes it."""
-        self.is_protocol_paused = is_held
-        if is_held and self.producer is not None and self.streamingProducer and not self.producerPaused:
-            self.producerPaused = True
-            self.producer.pauseProducing()
+        """Leave the protocol as it is: it is the producer that is paused, by `write`."""
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Have `producer` told when to write: one that streams is paused and resumed, another asked for each piece.
+
+        The latter is asked at once, and again when everything written has left, be it before this call.
 
         Raises RuntimeError if one is registered already.
         """
@@ -238,6 +249,7 @@ class TwistedStream(Stream):
         self.watches_drain = True
         if not streaming:
             producer.resumeProducing()
+            self.flush_later()
 
     def unregisterProducer(self) -> None:
         """The producer has no more to write; what waited for it goes on."""

@@ -182,6 +182,28 @@ class WeftReactor(AsyncioSelectorReactor):
         connector.connect()
         return connector
 
+    # -- TLS
+
+    def listenSSL(
+        self, port: Any, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
+    ) -> tcp.Port:
+        """Listen for TLS; return the port. Raises CannotListenError."""
+        listening = self.listenTCP(port, wrapped(factory, contextFactory, False), backlog, interface)
+        listening._type = "TLS"
+        return listening
+
+    def connectSSL(
+        self,
+        host: str,
+        port: Any,
+        factory: Any,
+        contextFactory: Any,
+        timeout: float | None = 30,
+        bindAddress: Any = None,
+    ) -> tcp.Connector:
+        """Connect with TLS; return the connector."""
+        return self.connectTCP(host, port, wrapped(factory, contextFactory, True), timeout, bindAddress)
+
 
 class Signals:
     """Twisted's handlers of SIGINT and SIGTERM, and the loop's of SIGCHLD, by which processes are reaped."""
@@ -217,6 +239,13 @@ def weft_loop(loop: Any) -> Loop:
             "asyncio.Runner(loop_factory=weft.new_event_loop), or without a loop of its own"
         )
     return loop
+
+
+def wrapped(factory: Any, context_factory: Any, is_client: bool) -> Any:
+    """Return a factory whose protocols speak within TLS."""
+    from weft.faces.twisted.tls import TLSFactory
+
+    return TLSFactory(context_factory, is_client, factory)
 
 
 def close_idle(loop: Loop) -> None:

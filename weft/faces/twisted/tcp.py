@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
 from typing import Any
 
 from twisted.internet import abstract, base, error, interfaces
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
+from twisted.internet.tcp import _reservedFD
 from twisted.python import log, reflect
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from weft.faces.twisted.addresses import internet_address, ipv6_sockaddr
+from weft.faces.twisted.addresses import internet_address, ipv6_sockaddr, scoped
 from weft.faces.twisted.connection import DONE, TwistedStream
 from weft.ports import Channel
 from weft.transports.channel import SocketChannel
 from weft.transports.connector import Connector as SocketConnector
-from weft.transports.listener import Listener, SocketAcceptor
+from weft.transports.listener import ACCEPTS_A_TURN, Listener, SocketAcceptor
 
 try:
-    from twisted.internet._newtls import startTLS
+    from weft.faces.twisted import tls
 except ImportError:  # no pyOpenSSL
-    startTLS = None
+    tls = None  # type: ignore[assignment]
 
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER's value that has a close reset the connection instead of ending it in order."""
-THROUGH_TLS = ("write", "writeSequence", "loseConnection", "registerProducer", "unregisterProducer")
-"""What goes through TLS once that was started."""
 
 
 @implementer(
@@ -46,7 +47,6 @@ class Connection(TwistedStream):
 
     TLS = False
     _tlsClientDefault = False
-    bufferSize = 65536
     shuts_down = True  # whether a close ends the connection for every process that has it
 
     def __init__(self, sock: socket.socket, peer: Any, protocol: Any, reactor: Any, channel: Channel | None = None) -> None:
@@ -68,6 +68,11 @@ class Connection(TwistedStream):
     def logPrefix(self) -> str:
         """Return what the log says that a message comes from."""
         return log_prefix(self.protocol)
+
+    @property
+    def logstr(self) -> str:
+        """What the log says that a message comes from."""
+        return self.logPrefix()
 
     def getHost(self) -> Any:
         """Return our own address."""
@@ -102,8 +107,7 @@ class Connection(TwistedStream):
         except OSError:
             pass  # the peer was faster
         if self.TLS:
-            for name in THROUGH_TLS:
-                delattr(self, name)
+            tls.end_tls(self)
         TwistedStream.close_socket(self, reason)
 
     # -- options
@@ -128,9 +132,9 @@ class Connection(TwistedStream):
 
     def startTLS(self, contextFactory: Any, normal: bool = True) -> None:
         """Go on within TLS, as the side that we are (`normal`), or as the other one."""
-        startTLS(self, contextFactory, normal, Connection)
-        for name in THROUGH_TLS:
-            setattr(self, name, getattr(self.protocol, name))
+        if tls is None:
+            raise error.SSLError("TLS needs pyOpenSSL, which is not installed: pip install 'twisted[tls]'")
+        tls.start_tls(self, contextFactory, self._tlsClientDefault == normal)
 
 
 class Server(Connection):
@@ -140,7 +144,7 @@ class Server(Connection):
         self, sock: socket.socket, protocol: Any, client: Any, server: Any, sessionno: int, reactor: Any, **more: Any
     ) -> None:
         Connection.__init__(self, sock, client, protocol, reactor, **more)
-        self.client = client
+        self.client = scoped(client)
         self.server = server
         self.sessionno = sessionno
 
@@ -163,9 +167,18 @@ class Client(Connection):
 
     _tlsClientDefault = True
 
-    def __init__(self, sock: socket.socket, peer: Any, connector: Any, reactor: Any, **more: Any) -> None:
-        Connection.__init__(self, sock, peer, None, reactor, **more)
+    def __init__(self, attempt: Attempt, sock: socket.socket, connector: Any, **more: Any) -> None:
+        Connection.__init__(self, sock, attempt.address, None, attempt.reactor, **more)
         self.connector = connector
+        self.client = attempt.addr
+
+    @property
+    def addr(self) -> Any:
+        """Whom it was to connect to."""
+        return self.client
+
+    def __repr__(self) -> str:
+        return f"<{type(self)} to {self.addr} at {id(self):x}>"
 
     def logPrefix(self) -> str:
         """Return what the log says that a message comes from."""
@@ -224,6 +237,20 @@ class PortListener(Listener):
         """Log what accepting raised."""
         log.err(Failure(error), message, system=self.port.logPrefix())
 
+    def pause_accepting(self, error: OSError) -> None:
+        """Out of descriptors: close the connections that wait, with the one that is kept for this, as Twisted does."""
+        if error.errno != errno.EMFILE or not _reservedFD.available():
+            Listener.pause_accepting(self, error)
+            return
+        log.msg("EMFILE encountered; releasing reserved file descriptor.", system=self.port.logPrefix())
+        with _reservedFD:
+            for _ in range(ACCEPTS_A_TURN):
+                channel = self.acceptor.accept()
+                if channel is None:
+                    break
+                channel.close()
+                log.msg(f"EMFILE recovery: Closed socket from {channel.name('peername')}")
+
     def hold(self) -> None:
         """Accept nothing until `resume_accepting`."""
         self.is_held = True
@@ -272,6 +299,7 @@ class Port(base.BasePort):
 
     def startListening(self) -> None:
         """Begin to listen. Raises CannotListenError."""
+        _reservedFD.reserve()
         sock = self.adopted or self.bound_socket()
         sock.setblocking(False)
         self._realPortNumber = sock.getsockname()[1]
@@ -422,16 +450,21 @@ class Attempt:
     def __init__(self, connector: Any, reactor: Any) -> None:
         self.connector = connector
         self.reactor = reactor
-        self.sock: socket.socket | None = None
+        self.socket: socket.socket | None = None
+        self.addr = self.target()
         self.attempt: SocketConnector | None = None
         self.address: Any = None
         try:
-            self.sock = self.make_socket()
+            self.socket = self.make_socket()
         except OSError as reason:
             reactor.callLater(0, self.failIfNotConnected, error.ConnectBindError(reason.errno, reason.strerror))
         else:
             reactor.callLater(0, self.resolve)
-        reactor.remember(self)
+
+    def target(self) -> Any:
+        """Return whom to connect to: an address, or a name with a port."""
+        host, port = self.connector.host, self.connector.port
+        return ipv6_sockaddr(host, port) if self.connector.family == socket.AF_INET6 else (host, port)
 
     def make_socket(self) -> socket.socket:
         """Return a socket, bound where the connector says."""
@@ -452,13 +485,11 @@ class Attempt:
         """Look up the name, where it is one, then connect."""
         if self.connector is None:
             return
-        host, port = self.connector.host, self.connector.port
-        if self.connector.family == socket.AF_INET6:
-            found: Any = succeed(ipv6_sockaddr(host, port))
-        elif abstract.isIPAddress(host):
-            found = succeed((host, port))
+        host, *port = self.addr
+        if len(self.addr) == 4 or abstract.isIPAddress(host):
+            found: Any = succeed(self.addr)
         else:
-            found = self.reactor.resolve(host).addCallback(lambda number: (number, port))
+            found = self.reactor.resolve(host).addCallback(lambda number: (number, *port))
         found.addCallback(self.connect)
         found.addErrback(self.failIfNotConnected)
 
@@ -466,8 +497,9 @@ class Attempt:
         """Connect to an address that needs no looking up."""
         if self.connector is None:
             return
-        self.address = address
-        self.attempt = SocketConnector(self.reactor.loop, self.sock, address, self.done)
+        self.address = scoped(address)
+        self.attempt = SocketConnector(self.reactor.loop, self.socket, address, self.done)
+        self.reactor.remember(self)
         self.attempt.start()
 
     def done(self, reason: BaseException | None) -> None:
@@ -476,11 +508,11 @@ class Attempt:
             number = reason.errno if isinstance(reason, OSError) and reason.errno else 0
             self.failIfNotConnected(error.getConnectError((number, os.strerror(number))))
             return
-        connector, sock = self.connector, self.sock
-        self.connector = self.sock = self.attempt = None
+        connector, sock = self.connector, self.socket
+        self.connector = self.socket = self.attempt = None
         self.reactor.forget(self)
         self.connected = True
-        client = self.transport(sock, self.address, connector, self.reactor)
+        client = self.transport(self, sock, connector)
         connector.transport = client
         log.callWithLogger(client, client.start)
 
@@ -488,8 +520,8 @@ class Attempt:
         """Give up, and tell the connector why; not if the connection stands or failed already."""
         if self.connector is None:
             return
-        connector, sock = self.connector, self.sock
-        self.connector = self.sock = None
+        connector, sock = self.connector, self.socket
+        self.connector = self.socket = None
         self.reactor.forget(self)
         self.disconnected = True
         if self.attempt is not None:
@@ -542,4 +574,5 @@ class Connector(base.BaseConnector):
 
     def getDestination(self) -> Any:
         """Return whom it connects to."""
-        return internet_address((self.host, self.port) if self.family == socket.AF_INET else (self.host, self.port, 0, 0))
+        kind = IPv6Address if self.family == socket.AF_INET6 else IPv4Address
+        return kind("TCP", self.host, self.port)

@@ -1,0 +1,107 @@
+"""TLS for a Twisted program: Twisted's own TLS protocol on Weft's streams, with the records moved by `_openssl`.
+
+What a program sees is Twisted's, since its contexts, certificates and errors are pyOpenSSL's: handshakes, shutting down,
+producers, verification. What is Weft's is how the bytes get into and out of OpenSSL.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import interfaces
+from twisted.protocols import tls
+from zope.interface import directlyProvides
+
+from weft.faces.twisted import _openssl
+
+Buffering: Any = getattr(tls, "BufferingTLSTransport", tls.TLSMemoryBIOProtocol)
+
+
+class TLSLayer(Buffering):  # type: ignore[misc]
+    """Twisted's TLS protocol, whose records move without pyOpenSSL's cost for each call."""
+
+    _records: Any = None
+
+    @property
+    def _tlsConnection(self) -> Any:
+        return self._records
+
+    @_tlsConnection.setter
+    def _tlsConnection(self, connection: Any) -> None:
+        self._records = None if connection is None else _openssl.records_of(connection)
+
+    def getHandle(self) -> Any:
+        """Return pyOpenSSL's connection."""
+        return getattr(self._records, "connection", self._records)
+
+
+class TLSFactory(tls.TLSMemoryBIOFactory):  # type: ignore[misc]
+    """What wraps a factory's protocols in TLS."""
+
+    protocol = TLSLayer
+
+
+class Beneath:
+    """A connection as the TLS protocol on top of it knows it: its methods as they were before TLS was started."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._kind = type(connection)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def write(self, data: bytes) -> None:
+        """Write records."""
+        self._kind.write(self._connection, data)
+
+    def writeSequence(self, iovec: Any) -> None:
+        """Write records."""
+        self._kind.writeSequence(self._connection, iovec)
+
+    def loseConnection(self, *reason: Any) -> None:
+        """End the connection in good order."""
+        self._kind.loseConnection(self._connection, *reason)
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Have `producer` told when to write."""
+        self._kind.registerProducer(self._connection, producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """The producer has no more to write."""
+        self._kind.unregisterProducer(self._connection)
+
+
+def start_tls(connection: Any, context_factory: Any, is_client: bool) -> None:
+    """Put TLS between a connection and its protocol, which goes on with the transport that it has."""
+    producer, streaming = connection.producer, connection.streamingProducer
+    if producer is not None:
+        connection.unregisterProducer()
+    factory = TLSFactory(context_factory, is_client, None)
+    layer = factory.protocol(factory, connection.protocol, False)
+    connection.protocol = layer
+    for name in THROUGH_TLS:
+        setattr(connection, name, getattr(layer, name))
+    directlyProvides(connection, interfaces.ISSLTransport)
+    connection.TLS = True
+    layer.makeConnection(Beneath(connection))
+    if producer is not None:
+        connection.registerProducer(producer, streaming)
+
+
+def end_tls(connection: Any) -> None:
+    """Let go of the TLS protocol of a connection that ended."""
+    for name in THROUGH_TLS:
+        delattr(connection, name)
+
+
+THROUGH_TLS = (
+    "getHandle",
+    "getPeerCertificate",
+    "loseConnection",
+    "registerProducer",
+    "unregisterProducer",
+    "write",
+    "writeSequence",
+)
+"""What a connection does through TLS once that was started."""
