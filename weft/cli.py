@@ -84,7 +84,7 @@ def weft() -> None:
 
     \b
     weft compare tasks.py                    the same tasks under three models, drawn
-    weft run --figure run.svg script.py      any asyncio program on Weft, drawn
+    weft run --figure run.svg script.py      any asyncio or Twisted program, drawn
     weft figure run.weft                     a recording, drawn again
     weft serve chat:service --workers 4      an application of services, in several processes
     """
@@ -269,7 +269,7 @@ def run_command(
     script: str,
     arguments: tuple[str, ...],
 ) -> None:
-    """Run an asyncio program on Weft, unchanged: SCRIPT, or a module with -m, with its ARGUMENTS.
+    """Run an asyncio or Twisted program on Weft, unchanged: SCRIPT, or a module with -m, with its ARGUMENTS.
 
     Options for Weft stand before SCRIPT; what follows it is the script's own. Its exit code is passed on, and an
     exception shows the script's own traceback. The figure and the recording are written in any case.
@@ -284,7 +284,7 @@ def run_command(
     if recorder is not None:
         recording = recorder.take()
         if not loops:
-            click.echo(f"weft: {script} made no event loop through asyncio, so nothing was recorded", err=True)
+            click.echo(f"weft: {script} made no event loop through asyncio, and no reactor through Twisted, so nothing was recorded", err=True)
         if record_path is not None:
             save(recording, record_path)
         panels = [Panel(Path(script).name, recording.timeline(), " ".join(arguments))]

@@ -198,8 +198,27 @@ class Observer:
     def call_end(self, handle: Handle) -> None:
         """That call or step is over."""
 
+    def nested_begin(self, callback: Any) -> None:
+        """Within a call, a function that is told of by itself begins: a Deferred's callback."""
+
+    def nested_end(self) -> None:
+        """That function is over."""
+
     def task_made(self, task: Any) -> None:
         """A task was created; its first step is scheduled."""
+
+    def routine_made(self, routine: Any) -> int:
+        """A generator or coroutine that is no asyncio task begins; return its number among the tasks."""
+        return 0
+
+    def routine_begin(self, number: int) -> None:
+        """A step of it begins."""
+
+    def routine_waits(self, number: int, routine: Any) -> None:
+        """That step is over, and it waits."""
+
+    def routine_ended(self, number: int, error: BaseException | None) -> None:
+        """That step was its last; `error` is what it raised."""
 
     def job(self, call: Any) -> Any:
         """Return what is to be called in an executor's thread instead of `call`."""

@@ -1,7 +1,7 @@
-"""Running a script, or a module, as Python would, with its asyncio loops made by Weft.
+"""Running a script, or a module, as Python would, with its asyncio loops, or its Twisted reactor, made by Weft.
 
-The program is unchanged: its loops come from the event-loop policy, and it runs as `__main__`. Only the command line
-uses this.
+The program is unchanged: its loops come from the event-loop policy, its reactor from an import that says nothing of
+which one, and it runs as `__main__`. Only the command line uses this.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import os
 import runpy
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any
 
 from weft.errors import WeftError
@@ -48,6 +49,7 @@ def run_script(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # policies, from Python 3.14 on
         asyncio.set_event_loop_policy(EventLoopPolicy(make_loop))
+    sys.meta_path.insert(0, ReactorFinder(make_loop))
     sys.argv = [script, *arguments]
     if not sys.flags.safe_path:
         sys.path[0] = os.getcwd() if is_module else str(Path(script).resolve().parent)
@@ -69,6 +71,31 @@ def run_script(
         print_own_traceback()
         return 1, loops
     return 0, loops
+
+
+class ReactorFinder:
+    """Answers the import of twisted.internet.reactor, by which Twisted chooses a reactor unless one was chosen."""
+
+    NAME = "twisted.internet.reactor"
+
+    def __init__(self, make_loop: Callable[[], Loop]) -> None:
+        self.make_loop = make_loop
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return a spec for the reactor's name, None for any other."""
+        return ModuleSpec(name, self) if name == self.NAME else None  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Return None: the import system makes a module, which the reactor then replaces."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Install Weft's reactor in the module's place."""
+        from weft.faces import twisted
+
+        del sys.modules[self.NAME]
+        twisted.install(self.make_loop())
 
 
 def check_script(script: str) -> None:

@@ -33,6 +33,7 @@ cdef class LoopRecorder(Observer):
     cdef object step_type
     cdef long long current
     cdef object current_task
+    cdef list outer
     cdef readonly dict labels
     cpdef wait_begin(self, long long timeout_ns)
     cpdef wait_end(self, int count)
@@ -56,3 +57,4 @@ cdef class Job:
 cdef key_of(callback)
 cdef code_of(coro)
 cdef tuple wait_of(task)
+cdef tuple codes_of(coro)

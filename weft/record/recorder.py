@@ -125,11 +125,11 @@ class Recorder:
 
     # -- functions that are tasks of their own, outside any loop
 
-    def make_task(self, name: str, kind: str, thread: int) -> int:
-        """Record a new task that is no asyncio task; return its number."""
+    def make_task(self, name: str, kind: str, thread: int, parent: int = 0) -> int:
+        """Record a new task that is no asyncio task, made by task `parent` (0: by none); return its number."""
         self.tasks_made += 1
         self.names[self.tasks_made] = (name, kind)
-        self.ring.put(events.TASK_MADE, thread, self.tasks_made, 0, kind)
+        self.ring.put(events.TASK_MADE, thread, self.tasks_made, parent, kind)
         return self.tasks_made
 
     def begin_step(self, number: int, thread: int) -> None:
@@ -140,6 +140,8 @@ class Recorder:
         """Record that such a task lets go of its thread, for good."""
         self.ring.put(events.STEP_END, thread, number, 0, None)
         outcome = events.RETURNED if error is None else events.RAISED
+        if type(error).__name__ == "CancelledError":  # asyncio's, or Twisted's
+            outcome = events.CANCELLED
         self.ring.put(events.TASK_FINISHED, thread, number, outcome, self.names.pop(number))
 
     # -- asyncio's tasks
@@ -183,6 +185,7 @@ class LoopRecorder(Observer):
         self.step_type: Any = None
         self.current = 0
         self.current_task: Any = None
+        self.outer: list[int] = []
         self.labels: dict[int, str] = {}
 
     def run_begin(self, loop: Any) -> None:
@@ -257,6 +260,39 @@ class LoopRecorder(Observer):
         number = self.recorder.number_of(task, self.thread, self.current)
         if task.done():
             self.recorder.finish(task, number, self.thread)
+
+    def nested_begin(self, callback: Any) -> None:
+        """Record the begin of a function within a call."""
+        self.ring.put(events.CALL_BEGIN, self.thread, 0, 0, key_of(callback))
+
+    def nested_end(self) -> None:
+        """Record its end."""
+        self.ring.put(events.CALL_END, self.thread, 0, 0, None)
+
+    def routine_made(self, routine: Any) -> int:
+        """Record a generator or coroutine as a task; return its number."""
+        kind = getattr(routine, "__qualname__", None) or type(routine).__qualname__
+        return self.recorder.make_task("", kind, self.thread, self.current)
+
+    def routine_begin(self, number: int) -> None:
+        """Record the begin of one of its steps, which may come within another task's."""
+        if self.current != number:
+            self.ring.put(events.TASK_WOKEN, self.thread, number, self.current, None)
+        self.outer.append(self.current)
+        self.current = number
+        self.ring.put(events.STEP_BEGIN, self.thread, number, 0, None)
+
+    def routine_waits(self, number: int, routine: Any) -> None:
+        """Record the end of a step, and where it waits."""
+        self.current = self.outer.pop()
+        self.ring.put(events.STEP_END, self.thread, number, 0, None)
+        place = codes_of(routine) if self.recorder.names_waits else None
+        self.ring.put(events.TASK_WAITING, self.thread, number, 0, place)
+
+    def routine_ended(self, number: int, error: BaseException | None) -> None:
+        """Record the end of its last step, and its own."""
+        self.current = self.outer.pop()
+        self.recorder.end_task(number, self.thread, error)
 
     def timer_made(self, timer: Any) -> None:
         """Record a new timer."""
@@ -369,8 +405,12 @@ def code_of(coro: Any) -> Any:
 
 def wait_of(task: Any) -> tuple[Any, ...]:
     """Return the code of each coroutine that a waiting task is in, from its own inwards."""
+    return codes_of(task.get_coro())
+
+
+def codes_of(coro: Any) -> tuple[Any, ...]:
+    """Return the code of a coroutine or generator, and of each that it is in, from its own inwards."""
     codes: list[Any] = []
-    coro = task.get_coro()
     while coro is not None and len(codes) < DEEPEST_WAIT:
         code = getattr(coro, "cr_code", None) or getattr(coro, "gi_code", None)
         if code is None:

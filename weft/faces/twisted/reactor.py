@@ -22,7 +22,7 @@ from twisted.python import context
 
 from weft.core import _os
 from weft.faces.asyncio import Loop, new_event_loop
-from weft.faces.twisted import tcp
+from weft.faces.twisted import seeing, tcp
 from weft.faces.twisted.calls import DelayedCall, ThreadCall, make_call
 from weft.faces.twisted.connection import LogStack
 from weft.faces.twisted.descriptors import Descriptors
@@ -43,6 +43,8 @@ class WeftReactor(AsyncioSelectorReactor):
         self.transports: set[Any] = set()
         self._owns_run = False
         PosixReactorBase.__init__(self)
+        if self.loop.observer is not None:
+            seeing.see(self.loop)
         if loop is None and not self.loop.is_running():
             self._finalizer = weakref.finalize(self, close_idle, self.loop)
 
@@ -61,6 +63,8 @@ class WeftReactor(AsyncioSelectorReactor):
     def startRunning(self, installSignalHandlers: bool = True) -> None:
         """Begin to run, without turning the loop: for a loop that runs, or that somebody else is about to run."""
         self.log_stack.contexts = context.theContextTracker.currentContext().contexts
+        if self.loop.observer is not None:
+            seeing.see(self.loop)
         PosixReactorBase.startRunning(self, installSignalHandlers)
 
     def mainLoop(self) -> None:
