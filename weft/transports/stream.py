@@ -106,7 +106,7 @@ class Stream(Source):
         self.change(lifecycle.CONNECTED)
         observer = self.loop.observer
         if observer is not None:
-            observer.channel_opened(self.number, self.protocol, self.channel.name("peername"))
+            observer.channel_opened(self.number, self.owner(), self.channel.name("peername"))
         if self.listener is not None:
             self.listener.attach(self)
         try:
@@ -520,7 +520,7 @@ class Stream(Source):
         """Tell the protocol that the connection is over, and let go of everything."""
         observer = self.loop.observer
         if observer is not None:
-            observer.channel_closed(self.number, self.protocol, error)
+            observer.channel_closed(self.number, self.owner(), error)
         try:
             self.protocol.connection_lost(error)
         finally:
@@ -541,6 +541,10 @@ class Stream(Source):
         self.protocol = protocol
         # The bound method is looked up once, not for each event; None stands for a protocol with its own buffer.
         self.data_received = None if isinstance(protocol, asyncio.BufferedProtocol) else protocol.data_received
+
+    def owner(self) -> Any:
+        """Return what recordings name the connection by."""
+        return self.protocol
 
     def get_protocol(self) -> Any:
         """Return the protocol."""

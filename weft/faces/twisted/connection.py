@@ -131,7 +131,7 @@ class TwistedStream(Stream):
             return
         observer = self.loop.observer
         if observer is not None:
-            observer.channel_closed(self.number, self.protocol, error)
+            observer.channel_closed(self.number, self.owner(), error)
         reason = reason_of(error)
         protocol = self.protocol
         self.is_over = True
@@ -323,6 +323,15 @@ class TwistedStream(Stream):
         protocol.connectionLost(reason)
 
     # -- what it is
+
+    def owner(self) -> Any:
+        """Return what recordings name the connection by: the program's own protocol, within what wraps it."""
+        protocol = self.protocol
+        while True:
+            inner = getattr(protocol, "wrappedProtocol", None) or getattr(protocol, "_wrappedProtocol", None)
+            if inner is None:
+                return protocol
+            protocol = inner
 
     def logPrefix(self) -> str:
         """Return what the log says that a message comes from."""

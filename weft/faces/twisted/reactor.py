@@ -12,13 +12,15 @@ import signal
 import threading
 import traceback
 import weakref
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from twisted.internet import base, error, process
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.posixbase import PosixReactorBase
+from twisted.internet.interfaces import IDelayedCall, IReactorDaemonize
 from twisted.python import context
+from zope.interface import classImplements, implementer
 
 from weft.core import _os
 from weft.faces.asyncio import Loop, new_event_loop
@@ -27,7 +29,10 @@ from weft.faces.twisted.calls import DelayedCall, ThreadCall, make_call
 from weft.faces.twisted.connection import LogStack
 from weft.faces.twisted.descriptors import Descriptors
 
+classImplements(DelayedCall, IDelayedCall)
 
+
+@implementer(IReactorDaemonize)
 class WeftReactor(AsyncioSelectorReactor):
     """A reactor on a loop of Weft's: `loop`, else the one that runs in this thread, else a new one.
 
@@ -54,11 +59,24 @@ class WeftReactor(AsyncioSelectorReactor):
         """Run until `stop`. Where the loop runs already, begin and return: the reactor runs as long as the loop does."""
         self.startRunning(installSignalHandlers=installSignalHandlers)
         if self.loop.is_running():
+            self._guard = self._until_closing()
+            asyncio.ensure_future(anext(self._guard), loop=self.loop)
             return
         try:
             self.mainLoop()
         finally:
             self._signals.uninstall()
+
+    async def _until_closing(self) -> AsyncGenerator[None, None]:
+        """Stop the reactor when its loop, which runs for others, is about to close: asyncio ends generators then."""
+        try:
+            yield
+        finally:
+            if self.running:
+                ended = self.loop.create_future()
+                self.addSystemEventTrigger("after", "shutdown", ended.set_result, None)
+                self.stop()
+                await ended
 
     def startRunning(self, installSignalHandlers: bool = True) -> None:
         """Begin to run, without turning the loop: for a loop that runs, or that somebody else is about to run."""
@@ -102,6 +120,12 @@ class WeftReactor(AsyncioSelectorReactor):
             self.loop.stop()
         else:
             self._signals.uninstall()
+
+    def beforeDaemonize(self) -> None:
+        """Do nothing before a fork: what the poller watches outlives it."""
+
+    def afterDaemonize(self) -> None:
+        """Do nothing after a fork: the child goes on with what the poller watches."""
 
     # -- time
 

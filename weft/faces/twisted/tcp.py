@@ -184,14 +184,15 @@ class Client(Connection):
         """Return what the log says that a message comes from."""
         return f"{log_prefix(self.protocol)},client"
 
-    def greet(self) -> None:
+    def start(self) -> None:
         """Have the factory build the protocol, and tell it that it is connected; without one, end."""
         self.protocol = self.connector.buildProtocol(self.getPeer())
-        if self.protocol is None:
+        has_protocol = self.protocol is not None
+        if not has_protocol:
             self.protocol = Protocol()
+        Connection.start(self)
+        if not has_protocol:
             self.loseConnection()
-        else:
-            TwistedStream.greet(self)
 
     def lost(self, protocol: Any, reason: Failure) -> None:
         """Tell the protocol that the connection is over, then the connector."""
@@ -514,7 +515,18 @@ class Attempt:
         self.connected = True
         client = self.transport(self, sock, connector)
         connector.transport = client
-        log.callWithLogger(client, client.start)
+        log.callWithLogger(client, self.begin, client, connector, sock)
+
+    @staticmethod
+    def begin(client: Client, connector: Any, sock: socket.socket) -> None:
+        """Begin the connection; if the factory raises, the connector has failed."""
+        try:
+            client.start()
+        except BaseException as reason:
+            if client.protocol is None:
+                sock.close()
+                connector.connectionFailed(Failure(error.ConnectError(string=Failure(reason))))
+            raise
 
     def failIfNotConnected(self, reason: Any) -> None:
         """Give up, and tell the connector why; not if the connection stands or failed already."""
