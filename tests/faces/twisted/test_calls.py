@@ -1,9 +1,6 @@
 """Calls with a moment: `callLater` and what it returns."""
 
 import pytest
-
-twisted = pytest.importorskip("twisted")
-
 from twisted.internet import error
 from zope.interface.verify import verifyObject
 
@@ -85,7 +82,9 @@ def test_a_call_that_was_made_cannot_be_taken_back_or_moved(reactor):
             change()
 
 
-@pytest.mark.parametrize("move", [lambda call: call.reset(0.02), lambda call: call.delay(0.02)], ids=["reset", "delay"])
+@pytest.mark.parametrize(
+    "move", [lambda call: call.reset(0.02), lambda call: call.delay(0.02)], ids=["reset", "delay"]
+)
 def test_a_call_can_be_moved_even_when_its_moment_has_come(reactor, move):
     made = []
 

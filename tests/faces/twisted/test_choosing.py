@@ -118,7 +118,9 @@ def wait_for_end(pid):
 
 
 def test_importing_weft_imports_no_twisted():
-    source = "import sys, weft, weft.faces, weft.deferred, weft.protocols, weft.services\nprint('twisted' in sys.modules)"
+    source = (
+        "import sys, weft, weft.faces, weft.deferred, weft.protocols, weft.services\nprint('twisted' in sys.modules)"
+    )
 
     assert run(source, install=False) == "False\n"
 
@@ -138,7 +140,9 @@ def test_another_reactor_that_is_installed_is_named():
 
     last = done.stderr.splitlines()[-1]
     assert done.returncode == 1
-    assert last.startswith("twisted.internet.error.ReactorAlreadyInstalledError: this program has a reactor already, ")
+    assert last.startswith(
+        "twisted.internet.error.ReactorAlreadyInstalledError: this program has a reactor already, "
+    )
     assert "Call weft.faces.twisted.install() before any such import." in last
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.faces.twisted.programs import command
 from weft.record import Recording
 
-PROGRAM = '''
+PROGRAM = """
 from twisted.internet import defer, endpoints, protocol, reactor, task
 
 
@@ -64,7 +64,7 @@ def main(reactor):
 
 
 task.react(main)
-'''
+"""
 
 
 def record(tmp_path):

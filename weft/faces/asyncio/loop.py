@@ -82,7 +82,7 @@ class Loop(  # type: ignore[misc]
         self._run(self.run_turns)
 
     def run_once(self) -> None:
-        """Turn once, for a program that turns the loop itself: wait for an event or a timer, and run what is ready."""
+        """Turn once, for a program that turns the loop itself: wait for an event or a timer, run what is ready."""
         self._run(self.run_turn)
 
     def _run(self, turns: Callable[[], None]) -> None:

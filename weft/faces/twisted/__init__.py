@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from weft.errors import TwistedError
 from weft.faces.twisted.needs import check_twisted
 
 check_twisted()
@@ -25,8 +24,8 @@ __all__ = ["WeftReactor", "install"]
 def install(loop: Loop | None = None) -> WeftReactor:
     """Make Weft's reactor the one that `from twisted.internet import reactor` gives; return it.
 
-    It runs on `loop`, else on the loop that runs in this thread, else on a new one, which becomes the thread's current
-    event loop. Raises ReactorAlreadyInstalledError if a reactor was chosen already.
+    It runs on `loop`, else on the loop that runs in this thread, else on a new one, which becomes the thread's
+    current event loop. Raises ReactorAlreadyInstalledError if a reactor was chosen already.
     """
     from twisted.internet import error, main
 

@@ -41,11 +41,6 @@ cdef class Records:
     `bio_write` and `recv`, `send` and `bio_read` are the connection's own four, with its exceptions.
     """
 
-    cdef readonly object connection
-    cdef void *ssl
-    cdef void *incoming
-    cdef void *outgoing
-
     def __init__(self, connection):
         self.connection = connection
         self.ssl = pointer(connection._ssl)

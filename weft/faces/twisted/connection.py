@@ -1,11 +1,11 @@
 """A stream as Twisted knows it: what calls a Twisted protocol, and what such a protocol calls.
 
-The bytes go the way that they go for any protocol of Weft's, in `weft.transports.stream`; what differs is who is told:
-`dataReceived` is looked up for each piece, since a protocol may be another's any time; the end comes with a reason; a
-peer's end loses the connection unless the protocol can do with half of one; producers are paused and resumed.
+The bytes go the way that they go for any protocol of Weft's, in `weft.transports.stream`; what differs is who is
+told: `dataReceived` is looked up for each piece, since the protocol may be replaced at any time; the end comes with a
+reason; a peer's end loses the connection unless the protocol can do with half of one; producers are paused.
 
-`loseConnection` and `loseWriteConnection` take effect when everything written has left, and what the producer wants to
-write is written: until then the stream stays open.
+`loseConnection` and `loseWriteConnection` take effect when everything written has left, and what the producer wants
+to write is written: until then the stream stays open.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class TwistedStream(Stream):
         self.lose(reason)
 
     def finish(self, error: Any) -> None:
-        """Close the socket, and tell the protocol that the connection is over, and why. Doing so twice does nothing."""
+        """Close the socket, and tell the protocol that the connection is over, and why; once."""
         if self.is_over:
             return
         observer = self.loop.observer
@@ -154,6 +154,7 @@ class TwistedStream(Stream):
         """Tell the producer that nobody takes what it makes."""
         producer = self.producer
         self.producer = None
+        self.streamingProducer = False
         if producer is not None:
             producer.stopProducing()
 
@@ -168,10 +169,9 @@ class TwistedStream(Stream):
         Above `bufferSize` bytes that wait, a streaming producer is paused; `drained` resumes it.
         """
         Stream.write(self, data)
-        if self.pending > self.bufferSize and self.producer is not None and self.streamingProducer:
-            if not self.producerPaused:
-                self.producerPaused = True
-                self.producer.pauseProducing()
+        if self.pending > self.bufferSize and self.streamingProducer and not self.producerPaused:
+            self.producerPaused = True
+            self.producer.pauseProducing()
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         """Write several pieces. Raises TypeError, and writes none, if one of them is not bytes."""
@@ -254,6 +254,7 @@ class TwistedStream(Stream):
     def unregisterProducer(self) -> None:
         """The producer has no more to write; what waited for it goes on."""
         self.producer = None
+        self.streamingProducer = False
         self.watches_drain = self.disconnecting or self.ends_writing
         if self.watches_drain:
             self.flush_later()

@@ -121,7 +121,8 @@ class Descriptors:
     def on(self, side: int) -> list[Any]:
         """Return the selectables that are called for a side."""
         found = [watch.selectable for watch in self.watches.values() if watch.interest & side]
-        return found + (self.files.getReaders() if side == _os.READ else self.files.getWriters())
+        found.extend(self.files.getReaders() if side == _os.READ else self.files.getWriters())
+        return found
 
     def clear(self) -> list[Any]:
         """Call none any more; return those that were called."""

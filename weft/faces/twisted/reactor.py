@@ -1,13 +1,14 @@
 """Weft's reactor for Twisted: what Twisted asks of a reactor, done by a loop of Weft's.
 
-The reactor is that loop's other face: they turn together, and an asyncio program may run on the loop meanwhile. What is
-here is running and stopping, time, threads and descriptors; connections, ports and datagrams are in the modules beside.
-Event triggers, the thread pool, name resolving and processes are Twisted's own, as every reactor of Twisted's has them.
+The reactor is that loop's other face: they turn together, and an asyncio program may run on the loop meanwhile. What
+is here is running and stopping, time, threads and descriptors; connections, ports and datagrams are in the modules
+beside. Event triggers, the thread pool, name resolving and processes are Twisted's own, as for its other reactors.
 """
 
 from __future__ import annotations
 
 import asyncio
+import builtins
 import signal
 import threading
 import traceback
@@ -15,10 +16,10 @@ import weakref
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from twisted.internet import base, error, process
+from twisted.internet import base, process
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
-from twisted.internet.posixbase import PosixReactorBase
 from twisted.internet.interfaces import IDelayedCall, IReactorDaemonize
+from twisted.internet.posixbase import PosixReactorBase
 from twisted.python import context
 from zope.interface import classImplements, implementer
 
@@ -36,8 +37,8 @@ classImplements(DelayedCall, IDelayedCall)
 class WeftReactor(AsyncioSelectorReactor):
     """A reactor on a loop of Weft's: `loop`, else the one that runs in this thread, else a new one.
 
-    Programs that ask for asyncio's reactor may take it for one: `_asyncioEventloop` is the loop. Raises TypeError for a
-    loop that is not Weft's.
+    Programs that ask for asyncio's reactor may take it for one: `_asyncioEventloop` is the loop. Raises TypeError for
+    a loop that is not Weft's.
     """
 
     def __init__(self, loop: Loop | None = None) -> None:
@@ -56,11 +57,11 @@ class WeftReactor(AsyncioSelectorReactor):
     # -- running
 
     def run(self, installSignalHandlers: bool = True) -> None:
-        """Run until `stop`. Where the loop runs already, begin and return: the reactor runs as long as the loop does."""
+        """Run until `stop`. Where the loop runs already, begin and return: the reactor runs as long as the loop."""
         self.startRunning(installSignalHandlers=installSignalHandlers)
         if self.loop.is_running():
             self._guard = self._until_closing()
-            asyncio.ensure_future(anext(self._guard), loop=self.loop)
+            self._guarding = self.loop.create_task(anext(self._guard))
             return
         try:
             self.mainLoop()
@@ -109,8 +110,8 @@ class WeftReactor(AsyncioSelectorReactor):
         self.loop.call_soon(self._shut_down)
 
     def _shut_down(self) -> None:
-        if self._justStopped:
-            self._justStopped = False
+        if self._justStopped:  # Twisted's flag: not if the shutdown events were fired by hand meanwhile
+            self._justStopped: bool = False
             self.fireSystemEvent("shutdown")
 
     def crash(self) -> None:
@@ -143,7 +144,7 @@ class WeftReactor(AsyncioSelectorReactor):
 
     def callFromThread(self, callable: Callable[..., Any], *args: Any, **kw: Any) -> None:
         """Call `callable(*args, **kw)` in the reactor's thread; from any thread, or a signal's handler."""
-        assert hasattr(callable, "__call__"), f"{callable} is not callable"
+        assert builtins.callable(callable), f"{callable} is not callable"
         self.loop.call_soon_threadsafe(ThreadCall(callable, kw), *args)
 
     def installWaker(self) -> None:

@@ -1,8 +1,8 @@
 """What Twisted does with Deferreds, told to the loop's observer: each callback, generator and coroutine by its name.
 
-Twisted has no place for an observer, so `see` puts one there: callbacks that are added to a Deferred from then on, and
-generators and coroutines that begin, are told of while their loop is observed: the one that runs, or before any runs
-the reactor's. It is done when a reactor is made, or starts, whose loop is observed, and costs nothing otherwise.
+Twisted has no place for an observer, so `see` puts one there: callbacks that are added to a Deferred from then on,
+and generators and coroutines that begin, are told of while their loop is observed: the one that runs, or before any
+runs the reactor's. It is done when a reactor is made, or starts, whose loop is observed, and costs nothing otherwise.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def observer_now() -> Any:
 
 
 def see(loop: Any) -> None:
-    """Have Deferreds' callbacks, and what Twisted drives, told of to the observer of `loop`, which a reactor is on."""
+    """Have Deferreds' callbacks, and what Twisted drives, told of to the observer of `loop`, a reactor's."""
     Seen.loop = loop
     if hasattr(defer.Deferred.addCallbacks, "__wrapped__"):
         return
@@ -121,4 +121,6 @@ def seen_adding(add: Callable[..., Any], count: int) -> Callable[..., Any]:
 def seen(callback: Any) -> Any:
     """Return a callback that is told of when it runs; Twisted's own are left out, and what is no function."""
     is_own = getattr(callback, "__module__", None) == defer.__name__
-    return callback if is_own or isinstance(callback, SeenCallback) or not callable(callback) else SeenCallback(callback)
+    return (
+        callback if is_own or isinstance(callback, SeenCallback) or not callable(callback) else SeenCallback(callback)
+    )

@@ -49,7 +49,9 @@ class Connection(TwistedStream):
     _tlsClientDefault = False
     shuts_down = True  # whether a close ends the connection for every process that has it
 
-    def __init__(self, sock: socket.socket, peer: Any, protocol: Any, reactor: Any, channel: Channel | None = None) -> None:
+    def __init__(
+        self, sock: socket.socket, peer: Any, protocol: Any, reactor: Any, channel: Channel | None = None
+    ) -> None:
         TwistedStream.__init__(self, reactor.loop, channel or SocketChannel(sock, peer), protocol, reactor)
         self.socket = sock
 
@@ -82,7 +84,7 @@ class Connection(TwistedStream):
         """Return the peer's address."""
         return internet_address(self.get_extra_info("peername"))
 
-    def getHandle(self) -> socket.socket | None:
+    def getHandle(self) -> Any:
         """Return the socket."""
         return self.socket
 
@@ -239,7 +241,7 @@ class PortListener(Listener):
         log.err(Failure(error), message, system=self.port.logPrefix())
 
     def pause_accepting(self, error: OSError) -> None:
-        """Out of descriptors: close the connections that wait, with the one that is kept for this, as Twisted does."""
+        """Out of descriptors: close the connections that wait, by the one that is kept for this, as Twisted does."""
         if error.errno != errno.EMFILE or not _reservedFD.available():
             Listener.pause_accepting(self, error)
             return
@@ -281,7 +283,7 @@ class Port(base.BasePort):
         self.interface = self.binding.host
         self.factory = factory
         self.backlog = backlog
-        self.socket: socket.socket | None = None
+        self.socket: Any = None
         self.listener: PortListener | None = None
         self.adopted: socket.socket | None = None
         if abstract.isIPv6Address(self.interface):
@@ -311,7 +313,7 @@ class Port(base.BasePort):
         self.listener = PortListener(self, sock)
         self.reactor.remember(self)
 
-    def bound_socket(self) -> socket.socket:
+    def bound_socket(self) -> Any:
         """Return a socket that listens."""
         sock = None
         try:
@@ -451,7 +453,7 @@ class Attempt:
     def __init__(self, connector: Any, reactor: Any) -> None:
         self.connector = connector
         self.reactor = reactor
-        self.socket: socket.socket | None = None
+        self.socket: Any = None
         self.addr = self.target()
         self.attempt: SocketConnector | None = None
         self.address: Any = None

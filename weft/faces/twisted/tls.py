@@ -1,7 +1,7 @@
 """TLS for a Twisted program: Twisted's own TLS protocol on Weft's streams, with the records moved by `_openssl`.
 
-What a program sees is Twisted's, since its contexts, certificates and errors are pyOpenSSL's: handshakes, shutting down,
-producers, verification. What is Weft's is how the bytes get into and out of OpenSSL.
+What a program sees is Twisted's, since its contexts, certificates and errors are pyOpenSSL's: handshakes, shutting
+down, producers, verification. What is Weft's is how the bytes get into and out of OpenSSL.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from weft.faces.twisted import _openssl
 Buffering: Any = getattr(tls, "BufferingTLSTransport", tls.TLSMemoryBIOProtocol)
 
 
-class TLSLayer(Buffering):  # type: ignore[misc]
+class TLSLayer(Buffering):
     """Twisted's TLS protocol, whose records move without pyOpenSSL's cost for each call."""
 
     _records: Any = None
@@ -35,7 +35,7 @@ class TLSLayer(Buffering):  # type: ignore[misc]
         return getattr(self._records, "connection", self._records)
 
 
-class TLSFactory(tls.TLSMemoryBIOFactory):  # type: ignore[misc]
+class TLSFactory(tls.TLSMemoryBIOFactory):
     """What wraps a factory's protocols in TLS."""
 
     protocol = TLSLayer

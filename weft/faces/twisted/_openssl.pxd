@@ -1,0 +1,6 @@
+cdef class Records:
+    cdef readonly object connection
+    cdef void *ssl
+    cdef void *incoming
+    cdef void *outgoing
+    cdef int explain(self, int result) except -1
