@@ -41,6 +41,7 @@ COMPILED_MODULES = (
     "weft.faces.twisted._openssl",
     "weft.faces.twisted.calls",
     "weft.faces.twisted.connection",
+    "weft.faces.twisted.gathering",
 )
 """Every module that the compiled build compiles. setup.py reads it from here."""
 

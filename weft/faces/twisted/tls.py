@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from OpenSSL.SSL import Error, ZeroReturnError
 from twisted.internet import interfaces
 from twisted.protocols import tls
+from twisted.python.failure import Failure
 from zope.interface import directlyProvides
 
+from weft.core.loop import Core
 from weft.faces.twisted import _openssl
+from weft.faces.twisted.gathering import Gatherer
 
 Buffering: Any = getattr(tls, "BufferingTLSTransport", tls.TLSMemoryBIOProtocol)
 
 
 class TLSLayer(Buffering):
-    """Twisted's TLS protocol, whose records move without pyOpenSSL's cost for each call."""
+    """Twisted's TLS protocol; once the handshake is done, bytes go through `_openssl.Records`."""
 
     _records: Any = None
 
@@ -28,11 +32,51 @@ class TLSLayer(Buffering):
 
     @_tlsConnection.setter
     def _tlsConnection(self, connection: Any) -> None:
-        self._records = None if connection is None else _openssl.records_of(connection)
+        self._records = None if connection is None else _openssl.Records(connection)
 
     def getHandle(self) -> Any:
         """Return pyOpenSSL's connection."""
-        return getattr(self._records, "connection", self._records)
+        return None if self._records is None else self._records.connection
+
+    def makeConnection(self, transport: Any) -> None:
+        """Begin the handshake. Over one of Weft's streams, small writes are gathered until their callback returns."""
+        loop = getattr(getattr(transport, "reactor", None), "loop", None)
+        if isinstance(loop, Core) and hasattr(self, "_aggregator"):
+            self._aggregator = Gatherer(loop, super(Buffering, self).write)
+            self.write = self._aggregator.write
+        Buffering.makeConnection(self, transport)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take records that came in, and give what they hold to the protocol."""
+        if not self._handshakeDone or self._appSendBuffer:
+            Buffering.dataReceived(self, data)
+            return
+        try:
+            self._records.take(data, self)
+        except ZeroReturnError:
+            self._shutdownTLS()
+            self._tlsShutdownFinished(None)
+        except Error:
+            self._tlsShutdownFinished(Failure())
+        self._flushSendBIO()
+
+    def _write(self, data: bytes) -> None:
+        if self._lostTLSConnection or not data:
+            return
+        try:
+            given = self._records.give(data)
+        except Error:
+            self._tlsShutdownFinished(Failure())
+            return
+        self._flushSendBIO()
+        if given < len(data):
+            self._bufferedWrite(data[given:])
+
+    def _flushSendBIO(self) -> None:
+        if self._records is not None:
+            records = self._records.output()
+            if records:
+                self.transport.write(records)
 
 
 class TLSFactory(tls.TLSMemoryBIOFactory):
@@ -80,11 +124,11 @@ def start_tls(connection: Any, context_factory: Any, is_client: bool) -> None:
     factory = TLSFactory(context_factory, is_client, None)
     layer = factory.protocol(factory, connection.protocol, False)
     connection.protocol = layer
-    for name in THROUGH_TLS:
-        setattr(connection, name, getattr(layer, name))
     directlyProvides(connection, interfaces.ISSLTransport)
     connection.TLS = True
     layer.makeConnection(Beneath(connection))
+    for name in THROUGH_TLS:
+        setattr(connection, name, getattr(layer, name))
     if producer is not None:
         connection.registerProducer(producer, streaming)
 
@@ -92,7 +136,7 @@ def start_tls(connection: Any, context_factory: Any, is_client: bool) -> None:
 def end_tls(connection: Any) -> None:
     """Let go of the TLS protocol of a connection that ended."""
     for name in THROUGH_TLS:
-        delattr(connection, name)
+        connection.__dict__.pop(name, None)
 
 
 THROUGH_TLS = (
