@@ -3,7 +3,7 @@
 import asyncio
 from functools import partial
 
-from weft.deferred import Deferred, DeferredList, Step, fail, inline_callbacks, succeed
+from weft.deferred import Deferred, DeferredList, Failure, Step, ensure_deferred, fail, inline_callbacks, succeed
 
 
 def double(value):
@@ -35,7 +35,7 @@ def test_before_it_fires_the_steps_have_names_and_nothing_else():
         ("Poet.write", "Poet.write"),
         ("double", None),
         ("str", None),
-        ("chain", "chain"),
+        ("(another Deferred, by chain)", "(another Deferred, by chain)"),
     ]
     assert {(step.ran, step.outcome, step.waited_on) for step in steps} == {(None, None, None)}
 
@@ -145,3 +145,156 @@ def test_a_generator_that_waits_stands_in_the_chain():
     assert step.callback.startswith("yield in ")
     assert step.callback.endswith("work")
     waiting.callback(None)
+
+
+def test_a_failure_that_was_returned_is_told_from_one_that_was_raised():
+    deferred = Deferred().add_callback(lambda value: Failure(KeyError())).add_errback(lambda failure: failure)
+    deferred.add_errback(lambda failure: failure.raise_value()).add_errback(recover)
+
+    deferred.callback(1)
+
+    assert [(step.error, step.returned_failure) for step in deferred.steps()] == [
+        (KeyError, True),
+        (KeyError, True),
+        (KeyError, False),
+        (None, False),
+    ]
+
+
+def test_an_await_lets_a_failure_pass():
+    deferred = Deferred()
+
+    async def wait():
+        await deferred
+
+    waiting = ensure_deferred(wait()).add_errback(recover)
+    deferred.errback(LookupError())
+
+    assert deferred.steps() == (Step("await", "await", "errback", "failure", LookupError, returned_failure=True),)
+    assert waiting.result == "recovered"
+
+
+def test_a_step_that_runs_says_so():
+    seen = []
+    deferred = Deferred().add_callback(double).add_callback(lambda _: seen.append(deferred.steps()))
+
+    deferred.callback(1)
+
+    assert [step.outcome for step in seen[0]] == ["value", "running"]
+    assert [step.outcome for step in deferred.steps()] == ["value", "value"]
+
+
+def test_of_what_was_waited_for_the_steps_that_are_not_kept_are_counted():
+    def fetch(_):
+        inner = Deferred()
+        for _ in range(60):
+            inner.add_callback(double)
+        inner.callback(1)
+        return inner
+
+    outer = succeed(1).add_callback(fetch).add_callback(fetch)
+
+    kept, left_out = outer.steps()
+    assert (len(kept.waited_on), kept.waited_forgotten) == (60, 0)
+    assert (left_out.waited_on, left_out.waited_forgotten) == ((), 60)
+
+
+def test_what_was_waited_for_and_forgot_steps_itself_is_counted_with_them():
+    inner = Deferred()
+    for _ in range(300):
+        inner.add_callback(lambda value: value)
+    inner.callback(1)
+
+    [step] = succeed(1).add_callback(lambda _: inner).steps()
+
+    assert inner.steps_forgotten > 0
+    assert (step.waited_on, step.waited_forgotten) == ((), 300)
+
+
+def test_how_it_was_cancelled_is_known():
+    plain, deaf, fired_in_vain = Deferred(), Deferred(), Deferred()
+    stopped, stopped_with_a_value = Deferred(lambda _: None), Deferred(lambda deferred: deferred.callback(1))
+    for deferred in (deaf, fired_in_vain, stopped, stopped_with_a_value):
+        deferred.cancel()
+        deferred.add_errback(recover)
+    fired_in_vain.callback(1)
+    plain.callback(1)
+    plain.cancel()
+
+    assert [each.cancelled for each in (plain, deaf, fired_in_vain, stopped, stopped_with_a_value)] == [
+        None,
+        "no canceller",
+        "result ignored",
+        "canceller",
+        "canceller",
+    ]
+
+
+def test_who_waits_is_not_cancelled_itself_but_what_it_waits_for_is():
+    inner = Deferred()
+    outer = succeed(1).add_callback(lambda _: inner)
+
+    outer.cancel()
+    outer.add_errback(recover)
+
+    assert (outer.cancelled, inner.cancelled) == (None, "no canceller")
+
+
+def test_a_generators_deferred_knows_the_generator_and_what_that_waits_for():
+    waiting = Deferred()
+
+    @inline_callbacks
+    def work():
+        yield waiting
+
+    deferred = work()
+    name, waits_for = deferred.routine
+
+    assert name.startswith("yield in ")
+    assert waits_for is waiting
+    assert Deferred().routine is None
+    waiting.callback(None)
+    assert deferred.routine is None
+
+
+def test_a_cancelled_generators_deferred_says_so():
+    @inline_callbacks
+    def work():
+        yield Deferred()
+
+    deferred = work().add_errback(recover)
+    deferred.cancel()
+
+    assert deferred.cancelled == "canceller"
+
+
+def test_pauses_are_counted_without_the_wait_for_another():
+    inner = Deferred()
+    outer = succeed(1).add_callback(lambda _: inner)
+    outer.pause()
+    outer.pause()
+
+    assert (outer.times_paused, inner.times_paused, outer.paused) == (2, 0, True)
+    outer.unpause()
+    assert outer.times_paused == 1
+
+
+def test_a_failure_is_unhandled_until_somebody_takes_it():
+    deferred = fail(LookupError())
+
+    assert deferred.unhandled
+    deferred.add_errback(recover)
+    assert not deferred.unhandled
+    assert not Deferred().unhandled
+
+
+def test_a_failure_that_was_awaited_is_handled():
+    deferred = fail(LookupError())
+
+    async def wait():
+        await deferred
+
+    ensure_deferred(wait()).add_errback(recover)
+
+    assert not deferred.unhandled
+    assert isinstance(deferred.result, Failure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from weft.deferred import _returned
+from weft.deferred import _returned, steps
 from weft.deferred.alarm import Alarm
 from weft.deferred.chain import Waiter
 from weft.deferred.failure import Failure
@@ -91,7 +91,7 @@ class Awaiting(Waiter):
 
     def _step_name(self) -> str:
         """Return what the step is called in a picture of the chain."""
-        return "await"
+        return steps.AWAIT
 
     # -- what a task expects of a Future
 

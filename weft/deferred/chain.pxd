@@ -5,7 +5,7 @@ from weft.deferred.failure cimport Failure, caught
 
 cdef int MOST_SLOTS
 cdef str GIVES
-cdef object SAME
+cdef object SAME, RETURNED
 
 cdef class Waiter:
     cdef bint keeps_result
@@ -27,9 +27,9 @@ cdef class Chain:
     cdef object origin
     cdef Alarm alarm
     cdef Py_ssize_t index
-    cdef int pauses, weight
+    cdef int pauses, weight, cancellation
     cdef long long forgotten
-    cdef bint is_called, is_running, is_deaf, is_awaited, keeps_result
+    cdef bint is_called, is_running, is_awaited, keeps_result
 
     @cython.locals(chain=list)
     cdef int _put(self, object left, object right) except -1

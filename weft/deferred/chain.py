@@ -36,8 +36,15 @@ MOST_SLOTS = 128
 """Slots of steps that ran which a chain keeps, to be drawn: 64 steps. A chain to which steps are added for as long
 as the program runs must not grow for as long."""
 
-GIVES = "(the Deferred that waits)"
+GIVES = steps.GIVES
 SAME = steps.SAME
+RETURNED = steps.RETURNED
+
+DEAF = 1
+DEAFENED = 2
+BY_CANCELLER = 3
+"""How a chain was cancelled, if it was: without a canceller, and one result more comes in vain, and is no error; so,
+and that result came; or its canceller was called."""
 
 
 class Waiter:
@@ -63,6 +70,10 @@ class Waiter:
         """Return what the step is called in a picture of the chain."""
         raise NotImplementedError
 
+    def _awaited(self) -> Any:
+        """Return what one that is a Deferred's canceller waits for itself, before it can fire that."""
+        return None
+
 
 class Call:
     """A callback with more arguments than the result."""
@@ -87,13 +98,13 @@ class Chain:
     __slots__ = (
         "__weakref__",
         "alarm",
+        "cancellation",
         "canceller",
         "chain_slots",
         "forgotten",
         "index",
         "is_awaited",
         "is_called",
-        "is_deaf",
         "is_running",
         "keeps_result",
         "origin",
@@ -110,7 +121,7 @@ class Chain:
         self.pauses = 0
         self.is_called = False
         self.is_running = False  # a callback of this chain is on the stack, or another chain runs that it has fired
-        self.is_deaf = False  # cancelled without a canceller: one result more comes in vain, and is no error
+        self.cancellation = 0  # how it was cancelled
         self.is_awaited = False  # the result is a failure which whoever awaits it was given
         self.keeps_result = False  # what the chain goes on with after what it has fired: its result, or None
         self.weight = 0  # steps of inner chains that are kept
@@ -140,8 +151,8 @@ class Chain:
     def _begin(self, result: Any) -> bool:
         """Take the result; return whether the chain is to run."""
         if self.is_called:
-            if self.is_deaf:
-                self.is_deaf = False
+            if self.cancellation == DEAF:
+                self.cancellation = DEAFENED
                 return False
             raise AlreadyCalledError(
                 "this Deferred was fired (or cancelled) already; it takes one result"
@@ -231,6 +242,8 @@ class Chain:
                 if isinstance(step, Waiter):
                     waiter = step
                     self.keeps_result = waiter.keeps_result
+                    if side == 1 and self.keeps_result:
+                        chain[index + side] = (key, self.outcome.type, RETURNED, 0)
                     following = waiter._receive(self.outcome)
                     if following is not None:
                         return following
@@ -245,11 +258,13 @@ class Chain:
                     warn_of_itself(key)
             except BaseException as error:
                 value = caught(error)
+                chain[index + side] = (key, value.type, None, 0)
             self.is_running = False
             self.is_awaited = False
             self.outcome = value
             if type(value) is Failure:
-                chain[index + side] = (key, value.type, None, 0)
+                if type(chain[index + side]) is not tuple:
+                    chain[index + side] = (key, value.type, RETURNED, 0)
             elif isinstance(value, Chain) and not self._take_from(value):
                 return None
         return None
@@ -284,11 +299,12 @@ class Chain:
         kind = self.outcome.type if type(self.outcome) is Failure else None
         kept: Any = ()
         weight = inner.weight + ran_to // 2
-        if ran_to > 0 and self.weight + weight <= MOST_SLOTS // 2:
+        if inner.forgotten != 0 or self.weight + weight > MOST_SLOTS // 2:
+            kept = inner.forgotten + ran_to // 2
+            weight = 0
+        elif ran_to > 0:
             kept = tuple(inner.chain_slots[:ran_to])
             self.weight += weight
-        else:
-            weight = 0
         chain[slot] = (mark[0] if type(mark) is tuple else mark, kind, kept, weight)
 
     def _return(self) -> None:

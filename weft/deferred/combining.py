@@ -74,10 +74,10 @@ def gather_results(deferreds: Iterable[Deferred[T]], consume_errors: bool = Fals
     The other failures stay with their Deferreds, and are reported, unless `consume_errors` is true.
     """
     gathered = DeferredList(deferreds, fire_on_one_errback=True, consume_errors=consume_errors)
-    return gathered.add_callback(_values)
+    return gathered.add_callback(_gathered_values)
 
 
-def _values(pairs: list[tuple[bool, Any]]) -> list[Any]:
+def _gathered_values(pairs: list[tuple[bool, Any]]) -> list[Any]:
     return [value for _, value in pairs]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from weft.deferred import bridges, steps, unhandled
 from weft.deferred.awaiting import awaiting_of
-from weft.deferred.chain import Chain, Waiter, step_of
+from weft.deferred.chain import BY_CANCELLER, DEAF, DEAFENED, Chain, Waiter, step_of
 from weft.deferred.failure import Failure, caught
 from weft.errors import NotCallableError, NotFiredError, WaitingCycleError
 
@@ -134,6 +134,7 @@ class Deferred(Chain):
                     held = []
                 held.append(target)
                 target.pauses += 1  # it goes on when all that the cancellation brings about has run
+                target.cancellation = BY_CANCELLER
                 following = waiter._give_way(target)
                 if following is None:
                     return
@@ -185,7 +186,40 @@ class Deferred(Chain):
     @property
     def waits_for(self) -> Any:
         """The Deferred whose result this one waits for; None if it waits for none."""
-        return self.outcome if self.pauses != 0 and isinstance(self.outcome, Deferred) else None
+        waits = self.pauses != 0 and not self.is_running and isinstance(self.outcome, Deferred)
+        return self.outcome if waits else None
+
+    @property
+    def times_paused(self) -> int:
+        """How often `pause` was called, and not taken back."""
+        return self.pauses if self.waits_for is None else self.pauses - 1
+
+    @property
+    def cancelled(self) -> str | None:
+        """How `cancel` ended it, if it did: "canceller", which was called; "no canceller", since it had none.
+
+        "result ignored" is the latter, and then it was fired after all, in vain. None if it was not cancelled; the
+        Deferred that a cancelled one waited for is what was cancelled, and not that one.
+        """
+        if self.cancellation == DEAF:
+            return "no canceller"
+        if self.cancellation == DEAFENED:
+            return "result ignored"
+        return "canceller" if self.cancellation == BY_CANCELLER else None
+
+    @property
+    def unhandled(self) -> bool:
+        """Whether the result so far is a failure that nobody handled: it is reported if the Deferred goes away."""
+        return type(self.outcome) is Failure and not self.is_awaited
+
+    @property
+    def routine(self) -> tuple[str, Any] | None:
+        """The generator or coroutine that is to fire it: its name, and the Deferred or Future that it waits for.
+
+        None if there is none, or if it has ended.
+        """
+        waiter = self.canceller
+        return (waiter._step_name(), waiter._awaited()) if isinstance(waiter, Waiter) else None
 
     @property
     def steps_forgotten(self) -> int:
@@ -194,7 +228,7 @@ class Deferred(Chain):
 
     def steps(self) -> tuple[steps.Step, ...]:
         """Return the chain: each step's names, which side ran, how it ended, what it waited for."""
-        return steps.read(self.chain_slots, self.index, self.waits_for)
+        return steps.read(self.chain_slots, self.index, self.waits_for, self.is_running)
 
     def made_at(self) -> str:
         """Return where it was made and fired, as text; debug mode knows it (`set_debugging`)."""
@@ -249,8 +283,9 @@ class Deferred(Chain):
         if self.is_called:
             return
         if self.canceller is None:
-            self.is_deaf = True
+            self.cancellation = DEAF
         else:
+            self.cancellation = BY_CANCELLER
             self.canceller(self)
         if not self.is_called:
             self.errback(asyncio.CancelledError())
@@ -290,4 +325,4 @@ class Link(Waiter):
 
     def _step_name(self) -> str:
         """Return what the step is called in a picture of the chain."""
-        return "chain"
+        return steps.FIRES

@@ -139,6 +139,10 @@ class Drive(Waiter):
         """Return what the step is called in a picture of the chain."""
         return f"{'await' if self.is_coroutine else 'yield'} in {self.routine.__qualname__}"
 
+    def _awaited(self) -> Any:
+        """Return what the routine waits for."""
+        return self.waits_for
+
 
 def deferred_of(canceller: Any) -> Any:
     """Return a Deferred that a waiter cancels."""

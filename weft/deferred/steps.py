@@ -5,8 +5,11 @@ its slots hold what says so, and keep nothing alive (a name's key is the functio
 
     key                             that side ran, and ended with a value
     (key, type, inner, weight)      that side ran; it ended with an exception of that type, or with a value if the
-                                    type is None; `inner` are the slots of the Deferred that it waited for, as far
-                                    as they are kept, of `weight` steps in all; None if it waited for none
+                                    type is None; `inner` is what it waited for:
+        None                            nothing; an exception, it raised
+        RETURNED                        nothing; the exception, it returned as a `Failure`, or let it pass
+        slots                           a Deferred with these, of `weight` steps in all, inner chains included
+        number                          a Deferred of so many steps, which are not kept
     (key,)                          that side did not run
     SAME                            that side did not run, and is the same function as the one that did
     None                            there is nothing on that side
@@ -26,6 +29,12 @@ STRIDE = 2
 ENDED = 4
 """The length of what stands for a side that ran and did not simply return."""
 SAME = True
+RETURNED = "returned"
+
+GIVES = "(the Deferred that waits)"
+FIRES = "(another Deferred, by chain)"
+AWAIT = "await"
+"""What steps are called that hand the result on: no function can be called so."""
 
 Side = Literal["callback", "errback"]
 
@@ -40,8 +49,11 @@ class Step:
     """The errback's name; None where the right side lets failures pass."""
     ran: Side | Literal["passed"] | None
     """The side that ran; "passed" if there was nothing on the result's side; None if no result came here yet."""
-    outcome: Literal["value", "failure", "waiting"] | None
-    """How it ended. "waiting": it returned a Deferred that has no result yet. None if it did not run."""
+    outcome: Literal["value", "failure", "waiting", "running"] | None
+    """How it ended. "waiting": it returned a Deferred that has no result yet; "running": it has not ended.
+
+    None if it did not run.
+    """
     error: type[BaseException] | None = None
     """The exception's class, where the outcome is a failure."""
     waited_on: Any = None
@@ -49,10 +61,17 @@ class Step:
 
     Of steps that ran, a chain keeps a bounded number, those of inner chains included: the tuple may be empty.
     """
+    waited_forgotten: int = 0
+    """How many steps of what was waited for are not kept."""
+    returned_failure: bool = False
+    """Whether a failure was returned, as a `Failure`, or let pass, as an await does; it was not raised here."""
 
 
-def read(chain: Sequence[Any] | None, ran_to: int, inner: Any = None) -> tuple[Step, ...]:
-    """Return a chain's steps: `ran_to` is the first slot that did not run, `inner` what is waited for."""
+def read(chain: Sequence[Any] | None, ran_to: int, inner: Any = None, is_running: bool = False) -> tuple[Step, ...]:
+    """Return a chain's steps: `ran_to` is the first slot that did not run, `inner` what is waited for.
+
+    `is_running`: the step before `ran_to` has not ended.
+    """
     if chain is None:
         return ()
     found = []
@@ -60,12 +79,14 @@ def read(chain: Sequence[Any] | None, ran_to: int, inner: Any = None) -> tuple[S
         left, right = chain[index], chain[index + 1]
         if index >= ran_to:
             found.append(Step(name_of(left), name_of(right), None, None))
+        elif index + STRIDE == ran_to:
+            found.append(_read_ran(left, right, inner, is_running))
         else:
-            found.append(_read_ran(left, right, inner if index + STRIDE == ran_to else None))
+            found.append(_read_ran(left, right))
     return tuple(found)
 
 
-def _read_ran(left: Any, right: Any, inner: Any) -> Step:
+def _read_ran(left: Any, right: Any, inner: Any = None, is_running: bool = False) -> Step:
     names = (_key_name(right if left is SAME else left), _key_name(left if right is SAME else right))
     side: Side
     if ran(left):
@@ -74,13 +95,19 @@ def _read_ran(left: Any, right: Any, inner: Any) -> Step:
         side, slot = "errback", right
     else:
         return Step(*names, "passed", None)
+    if is_running:
+        return Step(*names, side, "running")
     if inner is not None:
         return Step(*names, side, "waiting", None, inner)
     if not isinstance(slot, tuple):
         return Step(*names, side, "value")
     _, error, kept, _ = slot
-    waited_on = None if kept is None else read(kept, len(kept))
-    return Step(*names, side, "value" if error is None else "failure", error, waited_on)
+    outcome: Literal["value", "failure"] = "value" if error is None else "failure"
+    if kept is None or kept is RETURNED:
+        return Step(*names, side, outcome, error, returned_failure=kept is RETURNED)
+    if isinstance(kept, int):
+        return Step(*names, side, outcome, error, (), kept)
+    return Step(*names, side, outcome, error, read(kept, len(kept)))
 
 
 def ran(slot: Any) -> bool:
