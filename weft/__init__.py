@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         succeed,
     )
     from weft.endpoints import connect, listen, open_stream, serve_streams
+    from weft.figures import figure
     from weft.models import compare, task
     from weft.services import Application, ClientService, ServerService, Service, TimerService
 
@@ -74,6 +75,7 @@ __all__ = [
     "execute",
     "faces",
     "fail",
+    "figure",
     "figures",
     "gather_results",
     "inline_callbacks",
@@ -119,6 +121,7 @@ LATER = {
     "ensure_deferred": "weft.deferred",
     "execute": "weft.deferred",
     "fail": "weft.deferred",
+    "figure": "weft.figures",
     "figures": "",
     "gather_results": "weft.deferred",
     "inline_callbacks": "weft.deferred",

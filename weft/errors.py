@@ -19,6 +19,14 @@ class RecordingError(WeftError):
     """A recording cannot be read: it is cut short, broken, or of an unknown version."""
 
 
+class NotDrawableError(WeftError, TypeError):
+    """A picture was asked for of something that Weft does not draw."""
+
+
+class PictureFormatError(WeftError, ValueError):
+    """A picture was to be saved in a format that Weft does not write."""
+
+
 class InvalidStateError(WeftError):
     """An operation does not fit the state that a transport is in."""
 

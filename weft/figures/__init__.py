@@ -1,6 +1,7 @@
-"""Recordings as pictures: what really ran, when, for which task, and what kept it waiting.
+"""Pictures: of recordings, of trees of services, of a Deferred's chain.
 
-A figure draws one or more panels on one scale of time that runs down. It reads a `Timeline` and nothing else.
+A recording's picture says what really ran, when, for which task, and what kept it waiting: one or more panels on one
+scale of time that runs down. It reads a `Timeline` and nothing else.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from weft.figures.chain_figure import ChainFigure, figure
 from weft.figures.panel import Panel
 from weft.figures.services import service_tree
 from weft.figures.svg_page import svg
@@ -15,7 +17,7 @@ from weft.figures.svg_page import svg
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Panel", "service_tree", "svg", "terminal"]
+__all__ = ["ChainFigure", "Panel", "figure", "service_tree", "svg", "terminal"]
 
 
 def terminal(panels: Sequence[Panel], *, width: int, height: int = 32, ascii_only: bool = False) -> RenderableType:

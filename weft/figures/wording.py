@@ -59,7 +59,7 @@ def shorten(text: str, most: float, measure: Measure = cell) -> str:
     if width(text, measure) <= most:
         return text
     room = most - measure("…")
-    return _fitting(text, room, measure).rstrip() + "…" if room >= 0 else ""
+    return fitting(text, room, measure).rstrip() + "…" if room >= 0 else ""
 
 
 def isolated(text: str) -> str:
@@ -110,7 +110,7 @@ def wrap(text: str, most: float, lines: int, measure: Measure = cell) -> list[st
     rest = clean_long(text)
     made: list[str] = []
     while rest and len(made) < lines:
-        head = _fitting(rest, most, measure)
+        head = fitting(rest, most, measure)
         if len(made) == lines - 1 or not head or head == rest:
             made.append(shorten(rest, most, measure))
             break
@@ -133,7 +133,7 @@ def _shown(character: str) -> str:
     return "\N{REPLACEMENT CHARACTER}" if category[0] == "C" else character
 
 
-def _fitting(text: str, most: float, measure: Measure) -> str:
+def fitting(text: str, most: float, measure: Measure) -> str:
     """Return the longest beginning of `text` that is no wider than `most`."""
     used = 0.0
     for index, character in enumerate(text):
