@@ -22,6 +22,7 @@ check: $(VENV)/.tested
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tools/draw_lifecycle.py --check
+	$(BIN)/python tools/draw_chains.py --check
 
 # make bench BENCH=--noisy gives an option to each of them
 QUICK :=

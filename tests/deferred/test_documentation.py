@@ -1,5 +1,6 @@
 """docs/deferreds.md: its programs run and print what the page says, and its names are there."""
 
+import builtins
 import re
 import subprocess
 import sys
@@ -15,13 +16,18 @@ PROGRAMS = re.findall(r"```python\n(.*?)```.*?```text\n(.*?)```", PAGE, re.DOTAL
 
 
 def test_the_page_has_its_programs():
-    assert len(PROGRAMS) == PAGE.count("```python") == 3
+    assert len(PROGRAMS) == PAGE.count("```python") == 4
 
 
 @pytest.mark.parametrize("program, output", PROGRAMS)
-def test_a_program_of_the_page_prints_what_the_page_says(program, output):
+def test_a_program_of_the_page_prints_what_the_page_says(program, output, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-W", "error", "-X", "utf8", "-c", program],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+        cwd=tmp_path,
     )
 
     assert (done.stdout, done.stderr) == (output, "")
@@ -29,7 +35,7 @@ def test_a_program_of_the_page_prints_what_the_page_says(program, output):
 
 def test_the_names_of_the_page_are_there():
     names = set(re.findall(r"`(?:weft\.)?([A-Za-z_]+)(?:\(\)|\()", PAGE))
-    homes = (weft, weft.deferred, Deferred, weft.Failure, weft.Cooperator)
+    homes = (weft, weft.deferred, Deferred, weft.Failure, weft.Cooperator, weft.figures.ChainFigure, builtins)
     elsewhere = {"failure", "deferred", "task"}
 
     assert {name for name in names - elsewhere if not any(hasattr(home, name) for home in homes)} == set()
