@@ -131,6 +131,46 @@ def test_finish_is_told_to_each_open_connection(run_real):
     assert run_real(main()) == [b"bye\n"] * 2
 
 
+def test_finish_is_given_the_writer_where_a_coroutine_function_serves(run_real):
+    def say_bye(writer):
+        writer.write(b"bye\n")
+        writer.close()
+
+    async def main():
+        server = ServerService(LOCAL, shout, finish=say_bye)
+        await server.start_tree()
+        streams = [await weft.open_stream(at(server)) for _ in range(2)]
+        for stream in streams:
+            assert await asked(stream, b"hello\n") == b"HELLO\n"
+        await server.stop_tree(30)
+        answers = [await stream[0].read() for stream in streams]
+        await closed(*streams)
+        return answers
+
+    assert run_real(main()) == [b"bye\n"] * 2
+
+
+def test_a_conversation_that_ends_before_its_first_step_keeps_nobody_waiting(run_real, caplog):
+    class Broken(weft.Service):
+        def __init__(self, server):
+            super().__init__()
+            self.server = server
+
+        async def start(self):
+            with socket.create_connection(self.server.addresses[0]):
+                await asyncio.sleep(0)  # in this turn the server accepts, and the task of its coroutine is made
+                raise LookupError("nothing works")
+
+    async def main():
+        server = ServerService(LOCAL, shout)
+        with pytest.raises(ServiceStartError, match="nothing works"):
+            await weft.Service(server, Broken(server)).start_tree()
+        assert server.connections == 0
+
+    run_real(main())
+    assert "could not stop" not in caplog.text
+
+
 @pytest.mark.parametrize("factory", [Echo, shout])
 def test_what_is_left_at_the_deadline_is_cut_off(run_real, caplog, factory):
     async def main():

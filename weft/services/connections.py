@@ -169,6 +169,7 @@ class Handlers:
         self.handler = handler
         self.name = name
         self.tasks: dict[int, asyncio.Task[None]] = {}
+        self.writers: dict[int, asyncio.StreamWriter] = {}
         self._count = 0
 
     def make_protocol(self) -> asyncio.StreamReaderProtocol:
@@ -179,10 +180,15 @@ class Handlers:
         self._count += 1
         number = self._count
         loop = asyncio.get_running_loop()
-        task = loop.create_task(self._handle(number, reader, writer), name=f"{self.name} {number}")
+        task = loop.create_task(self._handle(reader, writer), name=f"{self.name} {number}")
         self.tasks[number] = task
+        self.writers[number] = writer
+        task.add_done_callback(lambda _: self._forget(number))  # a task that is cancelled at once never runs
 
-    async def _handle(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _forget(self, number: int) -> None:
+        del self.tasks[number], self.writers[number]
+
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection and close it. What the handler raises is reported, and cuts the connection off."""
         try:
             await self.handler(reader, writer)
@@ -195,13 +201,12 @@ class Handlers:
             )
         else:
             writer.close()
-        finally:
-            del self.tasks[number]
 
     async def wait_ended(self) -> None:
         """Return when no task is left."""
         while self.tasks:
             await asyncio.wait(self.tasks.values())
+            await asyncio.sleep(0)  # those that ended are forgotten in the next turn
 
     async def cancel(self) -> None:
         """Cancel what is left, and wait until it has ended."""

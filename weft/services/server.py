@@ -20,9 +20,9 @@ class ServerService(Service):
     connection is closed when it returns.
 
     To drain is to accept no more, to accept nevertheless who had connected already, to call `finish(protocol)` for
-    each open connection, and to wait until the connections have ended. A protocol whose clients keep their
-    connections open needs a `finish`, which has it close when it has answered what is under way. Stopping cuts off
-    what is left. Reloading reads the certificates again.
+    each open connection (`finish(writer)`, where a coroutine function serves them), and to wait until the connections
+    have ended. A server whose clients keep their connections open needs a `finish`, which has a connection closed
+    when what is under way is answered. Stopping cuts off what is left. Reloading reads the certificates again.
     """
 
     def __init__(
@@ -82,16 +82,22 @@ class ServerService(Service):
                 await self._opener.end_accepting(port, as_endpoint(self.where))
             finally:
                 await self._opener.close(port)
-        for watch in self._connections.watches():
-            self.finish(watch.protocol)
+        for conversation in self._under_way():
+            self.finish(conversation)
         await self._connections.wait_ended()
         if self._handlers is not None:
             await self._handlers.wait_ended()
 
-    def finish(self, protocol: Any) -> None:
-        """Have a protocol close its connection when it has answered what is under way."""
+    def _under_way(self) -> list[Any]:
+        """Return what `finish` is called with: the writers of a coroutine function, or else the protocols."""
+        if self._handlers is not None:
+            return list(self._handlers.writers.values())
+        return [watch.protocol for watch in self._connections.watches()]
+
+    def finish(self, conversation: Any) -> None:
+        """Have a connection closed when what is under way is answered, given its protocol or its writer."""
         if self._finish is not None:
-            self._finish(protocol)
+            self._finish(conversation)
 
     async def stop(self) -> None:
         """Accept no more, and cut off what is left."""
