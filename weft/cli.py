@@ -284,10 +284,7 @@ def run_command(
     if recorder is not None:
         recording = recorder.take()
         if not loops:
-            click.echo(
-                f"weft: {script} made no event loop through asyncio, and no Twisted reactor, so nothing was recorded",
-                err=True,
-            )
+            click.echo(f"weft: {script} made no event loop and no reactor, so nothing was recorded", err=True)
         if record_path is not None:
             save(recording, record_path)
         panels = [Panel(Path(script).name, recording.timeline(), " ".join(arguments))]

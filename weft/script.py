@@ -12,7 +12,7 @@ import os
 import runpy
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -20,6 +20,7 @@ from typing import Any
 
 from weft.errors import WeftError
 from weft.faces.asyncio import EventLoopPolicy, Loop, new_event_loop
+from weft.faces.asyncio.loop import watch_new_loops
 
 INTERRUPTED = 130
 
@@ -38,18 +39,17 @@ def run_script(
     """
     loops = 0
 
-    def make_loop() -> Loop:
+    def record(loop: Loop) -> None:
         nonlocal loops
         loops += 1
-        loop = new_event_loop()
         if recorder is not None:
             recorder.attach(loop)
-        return loop
 
+    watch_new_loops(record)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # policies, from Python 3.14 on
-        asyncio.set_event_loop_policy(EventLoopPolicy(make_loop))
-    sys.meta_path.insert(0, ReactorFinder(make_loop))
+        asyncio.set_event_loop_policy(EventLoopPolicy())
+    sys.meta_path.insert(0, ReactorFinder())
     sys.argv = [script, *arguments]
     if not sys.flags.safe_path:
         sys.path[0] = os.getcwd() if is_module else str(Path(script).resolve().parent)
@@ -78,9 +78,6 @@ class ReactorFinder:
 
     NAME = "twisted.internet.reactor"
 
-    def __init__(self, make_loop: Callable[[], Loop]) -> None:
-        self.make_loop = make_loop
-
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
@@ -95,7 +92,7 @@ class ReactorFinder:
         from weft.faces import twisted
 
         del sys.modules[self.NAME]
-        twisted.install(self.make_loop())
+        twisted.install(new_event_loop())
 
 
 def check_script(script: str) -> None:

@@ -424,6 +424,23 @@ def test_ctrl_c_that_a_script_takes_itself_is_its_own(start, interrupt, write):
     assert (process.returncode, output, errors) == (0, "tidy\n", "")
 
 
+@pytest.mark.parametrize(
+    "way",
+    [
+        "weft.run(main())",
+        "with asyncio.Runner(loop_factory=weft.new_event_loop) as runner: runner.run(main())",
+        "weft.new_event_loop().run_until_complete(main())",
+    ],
+)
+def test_a_program_that_asks_weft_for_its_loop_is_drawn_too(weft, write, tmp_path, way):
+    write("program.py", PROGRAM.replace("import asyncio", "import asyncio, weft").replace("asyncio.run(main())", way))
+
+    result = weft("run", "--figure", "run.svg", "program.py")
+
+    assert (result.returncode, result.stderr) == (0, f"weft: wrote {tmp_path / 'run.svg'}\n")
+    assert "the train" in svg_text(tmp_path / "run.svg")
+
+
 def test_a_script_without_a_loop_is_told_that_nothing_was_recorded(weft, write, tmp_path):
     write("plain.py", "print('plain')\n")
 
@@ -432,7 +449,7 @@ def test_a_script_without_a_loop_is_told_that_nothing_was_recorded(weft, write, 
     assert result.returncode == 0
     assert result.stdout == "plain\n"
     assert result.stderr.splitlines() == [
-        "weft: plain.py made no event loop through asyncio, so nothing was recorded",
+        "weft: plain.py made no event loop and no reactor, so nothing was recorded",
         f"weft: wrote {tmp_path / 'run.weft'}",
     ]
 

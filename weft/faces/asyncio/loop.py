@@ -315,9 +315,21 @@ def settle(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
+_watch: Callable[[Loop], object] | None = None
+
+
+def watch_new_loops(watch: Callable[[Loop], object] | None) -> None:
+    """Have `watch(loop)` called with each loop that is made from now on, in whatever way; None for nobody."""
+    global _watch
+    _watch = watch
+
+
 def new_event_loop() -> Loop:
     """Return a new event loop with the platform's best poller."""
-    return Loop()
+    loop = Loop()
+    if _watch is not None:
+        _watch(loop)
+    return loop
 
 
 def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None, recorder: Any = None) -> T:
