@@ -110,6 +110,13 @@ def test_a_child_that_fails_is_told(run):
     assert "signal 9 ended it" in str(killed)
 
 
+def test_a_child_is_shown_by_its_command():
+    where = Process(("ssh", "example.org", "nc -l 25"), errors="log")
+
+    assert str(where) == "ssh example.org 'nc -l 25'"
+    assert weft.ClientService(where, Note).note == "not connected to ssh example.org 'nc -l 25'"
+
+
 def test_a_program_that_cannot_be_run_is_an_error_of_the_system(run):
     async def main():
         with pytest.raises(FileNotFoundError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shlex
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,6 +49,9 @@ class Process(ClientEndpoint):
         if self.errors not in ERRORS:
             raise EndpointError(f"errors is {self.errors!r}, and must be {', '.join(ERRORS)}")
         check_seconds("end_timeout", self.end_timeout_s)
+
+    def __str__(self) -> str:
+        return shlex.join(self.command)
 
     async def connect(self, factory: Factory[P]) -> tuple[asyncio.Transport, P]:
         """Start the program. Raises OSError where that cannot be done."""
