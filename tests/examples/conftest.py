@@ -4,11 +4,19 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+from bound import bounded
+from running import Program
 
 POETRY = Path(__file__).resolve().parents[2] / "examples" / "poetry"
 
+BOUND_S = 120
+
+pytest_pyfunc_call = bounded(BOUND_S)
+
+Start = Callable[..., Program]
 StartServer = Callable[..., tuple["subprocess.Popen[str]", int]]
 
 
@@ -63,3 +71,17 @@ def receive_all() -> Callable[[int], bytes]:
         return b"".join(pieces)
 
     return receive
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start a program, as `Program` does. All are ended at the end."""
+    started: list[Program] = []
+
+    def start(command: list[str], **options: Any) -> Program:
+        started.append(Program(*command, **options))
+        return started[-1]
+
+    yield start
+    for program in started:
+        program.end()
