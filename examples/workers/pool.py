@@ -73,7 +73,10 @@ class Pool(weft.Service):
 
     def __init__(self, count: int) -> None:
         command = Process((sys.executable, str(WORKER)), end_timeout_s=0.5)
-        workers = [weft.ClientService(command, Worker, backoff=Backoff(0.05, 5)) for _ in range(count)]
+        workers = [
+            weft.ClientService(command, Worker, backoff=Backoff(0.05, 5), name=f"worker {number}")
+            for number in range(1, count + 1)
+        ]
         super().__init__(*workers, name="pool")
         self.free: asyncio.Queue[weft.ClientService] = asyncio.Queue()
         for worker in workers:
