@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib.machinery import EXTENSION_SUFFIXES, FileFinder, ModuleSpec, SourceFileLoader
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec, SourceFileLoader
 from types import ModuleType
 
 COMPILED_MODULES = (
@@ -43,54 +43,76 @@ COMPILED_MODULES = (
     "weft.faces.twisted.connection",
     "weft.faces.twisted.gathering",
 )
-"""Every module that the compiled build compiles. setup.py reads it from here."""
+"""Every module that the compiled build compiles, all into one shared object. setup.py reads it from here."""
+
+ENGINE = "_engine"
+"""The shared object of them all, beside this file: `_engine.<ABI>.so`, one for each Python that it was built for."""
 
 
-class InterpretedFinder:
-    """Finds Weft's modules as sources only, whatever compiled files lie beside them."""
+class Finder:
+    """Finds Weft's modules: the compiled ones in the engine where there is one, every other as its source.
 
-    @staticmethod
+    Shared objects that an earlier version left beside the sources are never looked at.
+    """
+
+    def __init__(self, engine: str | None) -> None:
+        self.engine = engine
+
     def find_spec(
-        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the source file's spec for a module of Weft's, None for any other."""
+        """Return where a module of Weft's is to be loaded from, None for any other and for one that is not there."""
         if not name.startswith("weft.") or not path:
             return None
-        return FileFinder(path[0], (SourceFileLoader, [".py"])).find_spec(name)
+        if self.engine is not None and name in COMPILED_MODULES:
+            return located(ModuleSpec(name, EngineLoader(name, self.engine), origin=self.engine))
+        stem = os.path.join(path[0], name.rpartition(".")[2])
+        for file, folder in ((stem + ".py", None), (os.path.join(stem, "__init__.py"), stem)):
+            if os.path.isfile(file):
+                loader = SourceFileLoader(name, file)
+                spec = located(ModuleSpec(name, loader, origin=file, is_package=folder is not None))
+                if folder is not None:
+                    spec.submodule_search_locations = [folder]
+                return spec
+        return None
+
+
+class EngineLoader(ExtensionFileLoader):
+    """Loads one of the modules that share the engine; CPython looks for it there by the last part of its name."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Return the module. Raises ImportError, and says what to do, where the engine is not of these sources."""
+        try:
+            return super().create_module(spec)
+        except ImportError as error:
+            raise ImportError(
+                f"{spec.name} cannot be loaded from Weft's compiled modules: {error}. Build them again "
+                "(pip install .), or set WEFT_PURE=1 to run the interpreted build.",
+                name=spec.name,
+                path=self.path,
+            ) from error
+
+
+def located(spec: ModuleSpec) -> ModuleSpec:
+    """Return the spec of a module that is to have a `__file__`."""
+    spec.has_location = True
+    return spec
 
 
 def choose() -> str:
     """Return "compiled" or "interpreted", and see to it that imports follow the choice.
 
-    Raises ImportError where some modules are compiled for this Python and others are not: what such a mixture
-    would do is undefined.
+    Raises ImportError for a WEFT_PURE that means nothing.
     """
     wish = os.environ.get("WEFT_PURE", "")
     if wish not in ("", "0", "1"):
         raise ImportError(f"WEFT_PURE is {wish!r}; set it to 1 for the interpreted build, or leave it unset")
-    if wish == "1":
-        sys.meta_path.insert(0, InterpretedFinder)
-        return "interpreted"
-    missing = _not_compiled()
-    if not missing:
-        return "compiled"
-    if len(missing) == len(COMPILED_MODULES):
-        return "interpreted"
-    raise ImportError(
-        f"Weft is half built for this Python: {', '.join(missing)} not compiled, the others are. "
-        "Build it again (pip install .), or set WEFT_PURE=1 to run the interpreted build."
-    )
+    engine = None if wish == "1" else built_engine()
+    sys.meta_path.insert(0, Finder(engine))
+    return "interpreted" if engine is None else "compiled"
 
 
-def _not_compiled() -> list[str]:
-    """Return those of the modules that lie here without a compiled file for this Python."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    files: dict[str, set[str]] = {}
-    missing = []
-    for name in COMPILED_MODULES:
-        package, _, stem = name.rpartition(".")
-        if package not in files:
-            files[package] = set(os.listdir(os.path.join(root, *package.split("."))))
-        if not any(stem + suffix in files[package] for suffix in EXTENSION_SUFFIXES):
-            missing.append(name)
-    return missing
+def built_engine() -> str | None:
+    """Return the engine's file for this Python, None where it was not built for it."""
+    stem = os.path.join(os.path.dirname(os.path.abspath(__file__)), ENGINE)
+    return next((stem + suffix for suffix in EXTENSION_SUFFIXES if os.path.isfile(stem + suffix)), None)
