@@ -221,10 +221,12 @@ def test_functions_in_threads_of_their_own_are_tasks_too() -> None:
     numbers = [recorder.make_task(name, "work", thread) for name in ("a", "b", "c")]
     recorder.begin_step(numbers[0], thread)
     clock.advance(5)
-    recorder.end_task(numbers[0], thread, None)
+    recorder.end_step(numbers[0], thread)
+    recorder.finish_task(numbers[0], thread, None)
     recorder.begin_step(numbers[1], thread)
     clock.advance(5)
-    recorder.end_task(numbers[1], thread, ValueError())
+    recorder.end_step(numbers[1], thread)
+    recorder.finish_task(numbers[1], thread, ValueError())
     recorder.leave_thread(thread)
     timeline = recorder.take().timeline()
 

@@ -14,3 +14,5 @@ class Panel:
     title: str
     timeline: Timeline
     caption: str = ""
+    is_faded: bool = False
+    """Drawn in grey: what another panel is compared with."""

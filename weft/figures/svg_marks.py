@@ -112,6 +112,7 @@ _FIXED = (
     ".weft .wait{stroke-width:2}.weft .guide{stroke-width:1;stroke-dasharray:1 4}.weft .grid{stroke-width:1}"
     ".weft .done{stroke-width:2}.weft .cross{stroke-width:2.5;fill:none}.weft .open{stroke-width:1.75}"
     ".weft .ready{stroke-width:1.5;stroke-dasharray:3 2}.weft .faint{opacity:.4}.weft .pale{opacity:.5}"
+    ".weft .faded{filter:grayscale(1);opacity:.55}"
 )
 
 

@@ -122,7 +122,9 @@ def _draw_row(parts: list[str], row: Sequence[PanelDrawing], y: float, width: fl
         for at, line in enumerate(lines):
             inside.append(marks.text(x, y + 36 + at * _LINE, line, "muted"))
         inside.append(_draw_panel(drawing, x, head, body))
-        parts.append(marks.element("g", *inside))
+        parts.append(
+            marks.element("g", *inside, class_="faded") if drawing.panel.is_faded else marks.element("g", *inside)
+        )
         x += _panel_width(drawing) + _PANEL_GAP
     return body + BODY + 84
 

@@ -155,7 +155,8 @@ def _draw_row(figure: _Figure, row: Sequence[_Plan]) -> list[Text]:
         line.append_text(_padded(axis[at] if at < len(axis) else Text(), _AXIS))
         for plan, block, body in zip(row, blocks, bodies, strict=True):
             cells = [*block, *body]
-            line.append_text(_padded(cells[at] if at < len(cells) else Text(), plan.width))
+            cell = _padded(cells[at] if at < len(cells) else Text(), plan.width)
+            line.append_text(Text(cell.plain, _GREY) if plan.panel.is_faded else cell)
             line.append(" " * _PANEL_GAP)
         line.rstrip()
         lines.append(line)

@@ -98,7 +98,8 @@ def run_alone(task: NamedTask, index: int, recorder: Recorder, outcomes: Outcome
     except BaseException as raised:
         error = raised
     finally:
-        recorder.end_task(number, thread, error)
+        recorder.end_step(number, thread)
+        recorder.finish_task(number, thread, error)
         recorder.leave_thread(thread)
     outcomes.settle(index, started, result, error)
 

@@ -136,9 +136,12 @@ class Recorder:
         """Record that such a task takes hold of a thread."""
         self.ring.put(events.STEP_BEGIN, thread, number, 0, None)
 
-    def end_task(self, number: int, thread: int, error: BaseException | None) -> None:
-        """Record that such a task lets go of its thread, for good."""
+    def end_step(self, number: int, thread: int) -> None:
+        """Record that such a task lets go of its thread; it may take hold of one again."""
         self.ring.put(events.STEP_END, thread, number, 0, None)
+
+    def finish_task(self, number: int, thread: int, error: BaseException | None) -> None:
+        """Record that such a task is over."""
         outcome = events.RETURNED if error is None else events.RAISED
         if type(error).__name__ == "CancelledError":  # asyncio's, or Twisted's
             outcome = events.CANCELLED
