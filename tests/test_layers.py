@@ -8,7 +8,11 @@ import pytest
 import weft
 
 ROOT = Path(weft.__file__).parent
-MODULES = sorted(path for path in ROOT.rglob("*.py") if "__pycache__" not in path.parts)
+CHAPTERS = ROOT / "learn" / "chapters"
+"""The course's programs: they use Weft as anyone does, and are no part of it."""
+MODULES = sorted(
+    path for path in ROOT.rglob("*.py") if "__pycache__" not in path.parts and not path.is_relative_to(CHAPTERS)
+)
 
 BASE = {"errors", "ports", "_build", "_version"}
 ENGINE = ["core", "transports", "deferred", "endpoints", "services"]
@@ -23,12 +27,14 @@ MAY_IMPORT |= {
     "figures": LAYERS | {"record"},
     "models": LAYERS | {"record", "faces"},
     "testing": LAYERS | {"faces", "record"},
+    "script": {"errors", "faces"},
+    "learn": LAYERS | {"record", "faces", "figures", "models", "script"},
 }
 for outer in ("endpoints", "services"):
     MAY_IMPORT[outer].add("protocols")  # what wraps any protocol, a proxy's header say
 """The first folder or module under weft/ -> what it may import besides itself. The command line may import all."""
 
-ENTRANCES = {"cli", "__main__", "script", "serving", "worker"}
+ENTRANCES = {"cli", "__main__", "learning", "serving", "worker"}
 """The command line, in its parts."""
 FOR_ANNOTATIONS = {"ports": {"core"}}
 """What a module may import under `if TYPE_CHECKING:` only, for its annotations."""

@@ -10,7 +10,11 @@ import weft
 from weft._build import COMPILED_MODULES
 
 ROOT = Path(weft.__file__).parent
-MODULES = sorted(path for path in ROOT.rglob("*.py") if "__pycache__" not in path.parts)
+CHAPTERS = ROOT / "learn" / "chapters"
+"""The course's programs are written as a learner would write them."""
+MODULES = sorted(
+    path for path in ROOT.rglob("*.py") if "__pycache__" not in path.parts and not path.is_relative_to(CHAPTERS)
+)
 IDS = [str(path.relative_to(ROOT.parent)) for path in MODULES]
 MOST_LINES_OF_A_MODULE = 500
 MOST_LINES_OF_A_FUNCTION = 70

@@ -1,4 +1,4 @@
-"""The command line: compare, run, figure, serve.
+"""The command line: compare, run, figure, serve, learn.
 
 It parses, calls, prints and chooses exit codes: 0 for success, 1 for a program or task that failed, 2 for misuse,
 130 after Ctrl-C. Everything it shows comes from the layers; nothing imports it but `weft.__main__`.
@@ -55,11 +55,11 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 class Commands(click.Group):
-    """The commands; Ctrl-C in any of them ends in one line. `serve` is imported when it is asked for."""
+    """The commands; Ctrl-C in any of them ends in one line. `serve` and `learn` are imported when asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands."""
-        return sorted([*super().list_commands(ctx), "serve"])
+        return sorted([*super().list_commands(ctx), "learn", "serve"])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command by its name."""
@@ -67,6 +67,10 @@ class Commands(click.Group):
             from weft.serving import serve_command
 
             return serve_command
+        if cmd_name == "learn":
+            from weft.learning import learn_command
+
+            return learn_command
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -87,6 +91,7 @@ def weft() -> None:
     weft run --figure run.svg script.py      any asyncio or Twisted program, drawn
     weft figure run.weft                     a recording, drawn again
     weft serve chat:service --workers 4      an application of services, in several processes
+    weft learn                               the course: asynchronous programming, from the inside out
     """
 
 

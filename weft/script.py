@@ -1,7 +1,7 @@
 """Running a script, or a module, as Python would, with its asyncio loops, or its Twisted reactor, made by Weft.
 
 The program is unchanged: its loops come from the event-loop policy, its reactor from an import that says nothing of
-which one, and it runs as `__main__`. Only the command line uses this.
+which one, and it runs as `__main__`. The command line and the course use it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,125 @@
+"""Every chapter: its programs run, its solution passes, its typical wrong answers fail with exactly their hints."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from weft.learn import pages
+from weft.learn.chapter import FOLDER, Chapter, NoSuchChapterError, chapter, chapters
+from weft.learn.grading import grade, run_for
+
+CHAPTERS = [pytest.param(found, id=found.name) for found in chapters()]
+PROGRAMS = [pytest.param(found, name, id=f"{found.name}-{name}") for found in chapters() for name in found.programs]
+WRONG = [pytest.param(found, path, id=f"{found.name}-{path.stem}") for found in chapters() for path in found.wrong]
+
+
+def hint_of(path: Path) -> str:
+    """Return the hint that a wrong answer says it must get."""
+    told = ast.get_docstring(ast.parse(path.read_text())) or ""
+    said = re.search(r"^Hint: (.*)\Z", told, re.MULTILINE | re.DOTALL)
+    assert said, f"{path}: end its docstring with a paragraph 'Hint: ' and the hint that it must get"
+    return " ".join(said[1].split())
+
+
+def told(graded) -> str:
+    """Return what a grade says, for the message of a test that fails."""
+    lines = [f"{verdict.holds} {asked.asked}: {verdict.evidence}" for asked, verdict in graded.verdicts]
+    return "\n".join([*lines, graded.hint, graded.run.errors])
+
+
+def test_chapters_are_numbered_from_one():
+    assert [found.number for found in chapters()] == list(range(1, len(chapters()) + 1))
+    assert {path.name for path in FOLDER.iterdir() if path.name != "__pycache__"} == {
+        each.name for each in chapters()
+    }
+
+
+def test_a_chapter_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(NoSuchChapterError, match=f"no chapter 99; the chapters are 1 to {len(chapters())}"):
+        chapter(99)
+
+
+@pytest.mark.parametrize("found, name", PROGRAMS)
+def test_a_program_runs_and_is_drawn(found: Chapter, name: str):
+    run = run_for(found, found.original(name))
+
+    assert (run.exit_code, run.errors, run.is_over_time) == (0, "", False)
+    assert run.timeline.tasks or run.timeline.slices or run.stacks, "there is nothing to draw: mark it with @drawn"
+
+
+@pytest.mark.parametrize("found, name", PROGRAMS)
+def test_a_program_runs_under_plain_python(found: Chapter, name: str):
+    done = subprocess.run([sys.executable, found.original(name)], capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("found", CHAPTERS)
+def test_the_solution_passes(found: Chapter):
+    graded = grade(found, run_for(found, found.original("solution.py")))
+
+    assert graded.passes, told(graded)
+    assert graded.hint == ""
+
+
+@pytest.mark.parametrize("found", CHAPTERS)
+def test_the_exercise_as_it_is_given_fails_with_a_hint(found: Chapter):
+    graded = grade(found, run_for(found, found.original("exercise.py")))
+
+    assert not graded.passes
+    assert graded.hint
+
+
+@pytest.mark.parametrize("found, path", WRONG)
+def test_a_typical_wrong_answer_fails_with_exactly_its_hint(found: Chapter, path: Path):
+    graded = grade(found, run_for(found, path))
+
+    assert not graded.passes
+    assert graded.hint == hint_of(path), told(graded)
+
+
+@pytest.mark.parametrize("found", CHAPTERS)
+def test_two_wrong_answers_have_hints_of_their_own(found: Chapter):
+    hints = [hint_of(path) for path in found.wrong]
+
+    assert len(hints) >= 2
+    assert len(set(hints)) == len(hints)
+
+
+@pytest.mark.parametrize("found", CHAPTERS)
+def test_a_wrong_answer_that_prints_the_right_thing_fails(found: Chapter):
+    right = run_for(found, found.original("solution.py")).output
+    alike = [path for path in found.wrong if run_for(found, path).output == right]
+
+    assert alike, "one of wrong/*.py has to print what the solution prints, in the wrong way"
+
+
+@pytest.mark.parametrize("found", CHAPTERS)
+def test_the_text_asks_before_it_tells(found: Chapter):
+    places = pages.places(found.text())
+
+    assert [place for place in places if place != "program"][:2] == ["predict", "run"]
+    assert places.count("predict") == places.count("exercise") == places.count("question") == 1
+    assert places.index("exercise") > places.index("run")
+    assert places[-1] == "question"
+    assert pages.for_terminal(found)
+
+
+@pytest.mark.parametrize("found", CHAPTERS)
+def test_the_prediction_has_its_answer_among_the_choices(found: Chapter):
+    assert len(found.prediction.choices) >= 2
+    assert found.prediction.answer in dict(pages.lettered(found))
+
+
+@pytest.mark.parametrize("found", CHAPTERS)
+def test_a_chapter_takes_five_to_fifteen_minutes(found: Chapter):
+    assert 5 <= found.minutes <= 15
+
+
+@pytest.mark.parametrize("found", CHAPTERS)
+def test_what_a_learner_gets_is_there(found: Chapter):
+    assert [name for name, path in found.files.items() if not path.is_file()] == []

@@ -1,0 +1,87 @@
+"""A chapter's text with its programs, runs and pictures filled in: for a terminal, and for the documentation.
+
+In a text, a line of its own in double brackets stands for something else:
+
+    [[predict]]            the prediction
+    [[program NAME]]       a program, whole; [[program NAME function]]: one function or class of it
+    [[run]]                running the chapter's programs, and their picture
+    [[run NAME]]           running one of its other programs, and its picture
+    [[exercise]]           the exercise, and how to check it
+    [[question]]           the question to think about
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from weft.errors import WeftError
+from weft.learn.chapter import Chapter
+
+PLACE = re.compile(r"^\[\[(\w+)((?: [\w./-]+)*)\]\]$", re.MULTILINE)
+Fill = Callable[..., str]
+
+
+class PageError(WeftError):
+    """A chapter's text asks for what is not there."""
+
+
+def filled(text: str, fills: dict[str, Fill]) -> str:
+    """Return a text with each place replaced by what `fills` returns for it. Raises PageError for an unknown one."""
+
+    def replace(match: re.Match[str]) -> str:
+        if match[1] not in fills:
+            raise PageError(f"a text has {match[0]}, and only {', '.join(sorted(fills))} can be filled in")
+        return fills[match[1]](*match[2].split())
+
+    return PLACE.sub(replace, text)
+
+
+def places(text: str) -> list[str]:
+    """Return what the places of a text stand for, in order."""
+    return [match[1] for match in PLACE.finditer(text)]
+
+
+def code(chapter: Chapter, name: str, part: str = "") -> str:
+    """Return a program of the chapter as Markdown, or one function or class of it."""
+    source = chapter.original(name).read_text(encoding="utf-8")
+    if part:
+        source = part_of(source, part, chapter.original(name))
+    return f"```python\n{source.rstrip()}\n```"
+
+
+def part_of(source: str, name: str, path: Path) -> str:
+    """Return the source of one function or class, with its decorators. Raises PageError if it is not there."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name == name:
+            first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+            return "\n".join(source.splitlines()[first - 1 : node.end_lineno])
+    raise PageError(f"{path} has no function or class {name!r}")
+
+
+def choices(chapter: Chapter) -> str:
+    """Return the prediction's choices as a Markdown list."""
+    return "\n".join(f"- **{letter}** {choice}" for letter, choice in lettered(chapter))
+
+
+def lettered(chapter: Chapter) -> list[tuple[str, str]]:
+    """Return the prediction's choices with their letters."""
+    return list(zip("abcdefgh", chapter.prediction.choices, strict=False))
+
+
+def for_terminal(chapter: Chapter) -> str:
+    """Return the chapter as Markdown to be read in a terminal, beside the learner's own files."""
+    number = chapter.number
+    run = f"    weft learn run {number}"
+    fills: dict[str, Fill] = {
+        "predict": lambda: f"{chapter.prediction.question}\n\n{choices(chapter)}",
+        "program": lambda name, part="": code(chapter, name, part),
+        "run": lambda name="": f"{run} {name}".rstrip(),
+        "exercise": lambda: (
+            f"The exercise is in `exercise.py`. When you think that it is right:\n\n    weft learn check {number}"
+        ),
+        "question": lambda: f"> {chapter.question}",
+    }
+    return f"# {chapter.heading}\n\n*{chapter.idea}*\n\n{filled(chapter.text(), fills)}"

@@ -1,0 +1,103 @@
+"""Where the threads of a program stand: which line, and whether the system has put them to sleep there.
+
+The recorder's sampler says that a thread does not compute; this says why. A thread that sleeps in a call of the
+program's blocks; one that could run and has no core to run on does not, however busy the machine is.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+from typing import NamedTuple
+
+INTERVAL_S = 0.005
+MOST_SAMPLES = 50_000
+LOOP_FOLDERS = ("core", "faces", "transports", "deferred", "protocols", "services", "endpoints")
+"""Weft's folders whose frames, when they are the innermost, mean that the loop is between two calls."""
+
+
+class Sample(NamedTuple):
+    """A thread, held by a line of the learner's program."""
+
+    time_ns: int
+    """Since the recorder was made."""
+    thread: int
+    """The recorder's number of it."""
+    sleeps: bool | None
+    """Whether the system has it sleep; None where the system does not tell."""
+    line: int
+    function: str
+
+
+class Watch:
+    """Takes samples of a process's threads, in a thread of its own, from `start` to `stop`."""
+
+    def __init__(self, folder: str, began_ns: int) -> None:
+        self.folder = os.path.abspath(folder) + os.sep
+        self.began_ns = began_ns
+        self.parent = os.getppid()
+        self.found: list[tuple[int, int, str, bool | None, int, str]] = []
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self.work, name="weft-watch", daemon=True)
+        weft = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        self.loop_folders = tuple(os.path.join(weft, folder) + os.sep for folder in LOOP_FOLDERS)
+
+    def start(self) -> None:
+        """Begin to take samples."""
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Take no more."""
+        self.is_over.set()
+        self.thread.join()
+
+    def work(self) -> None:
+        """Sample until it is over. Whoever started the program may be gone: then it has no reader, and ends."""
+        while not self.is_over.wait(INTERVAL_S):
+            if os.getppid() != self.parent:
+                os.killpg(os.getpgrp(), signal.SIGKILL)
+            if len(self.found) < MOST_SAMPLES:
+                self.sample()
+
+    def sample(self) -> None:
+        """Look at every thread once."""
+        frames = sys._current_frames()
+        now = time.monotonic_ns() - self.began_ns
+        for thread in threading.enumerate():
+            frame = frames.get(thread.ident or 0)
+            place = None if frame is None else self.place(frame)
+            if place is not None and thread.ident is not None:
+                self.found.append((now, thread.ident, thread.name, sleeps(thread.native_id or 0), *place))
+
+    def place(self, frame: FrameType | None) -> tuple[int, str] | None:
+        """Return the line of the program that holds a thread; None if a loop does, or nothing of the program."""
+        while frame is not None:
+            file = frame.f_code.co_filename
+            if file.startswith(self.folder):
+                return frame.f_lineno, frame.f_code.co_qualname.rpartition("<locals>.")[2]
+            if file.startswith(self.loop_folders):
+                return None
+            frame = frame.f_back
+        return None
+
+    def samples(self, numbers: dict[tuple[int, str], int]) -> list[Sample]:
+        """Return what was found of the threads that the recorder numbered."""
+        return [
+            Sample(at, numbers[ident, name], asleep, line, function)
+            for at, ident, name, asleep, line, function in self.found
+            if (ident, name) in numbers
+        ]
+
+
+def sleeps(native_id: int) -> bool | None:
+    """Return whether a thread of this process sleeps, as Linux tells; None if the system does not."""
+    try:
+        with open(f"/proc/self/task/{native_id}/stat", "rb") as file:
+            state = file.read().rpartition(b")")[2].split()[0]
+    except (OSError, IndexError):
+        return None
+    return state in (b"S", b"D")
