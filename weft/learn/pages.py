@@ -40,8 +40,8 @@ def filled(text: str, fills: dict[str, Fill]) -> str:
 
 
 def places(text: str) -> list[str]:
-    """Return what the places of a text stand for, in order."""
-    return [match[1] for match in PLACE.finditer(text)]
+    """Return the places of a text, in order, as they are written within the brackets."""
+    return [match[1] + match[2] for match in PLACE.finditer(text)]
 
 
 def code(chapter: Chapter, name: str, part: str = "") -> str:

@@ -175,15 +175,14 @@ def waits_of(task: Task) -> list[tuple[int, int]]:
 
 def overlap_ns(tasks: Sequence[Task]) -> int:
     """Return for how long all of the tasks waited at once."""
-    shared = waits_of(tasks[0])
-    for task in tasks[1:]:
-        shared = [
-            (max(begin, low), min(end, high))
-            for begin, end in shared
-            for low, high in waits_of(task)
-            if max(begin, low) < min(end, high)
-        ]
-    return sum(end - begin for begin, end in shared)
+    changes = sorted(change for task in tasks for begin, end in waits_of(task) for change in ((begin, 1), (end, -1)))
+    waiting = shared = before = 0
+    for at, change in changes:
+        if waiting == len(tasks):
+            shared += at - before
+        waiting += change
+        before = at
+    return shared
 
 
 def apart(tasks: Sequence[Task]) -> str:

@@ -11,13 +11,14 @@ import sys
 import tempfile
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 from weft.errors import RecordingError
-from weft.learn.watch import Sample
+from weft.learn.watch import Sample, slept_ns
 from weft.record import Activity, Recording, Slice, Task, Timeline
 
 FAREWELL_S = 5.0
@@ -132,27 +133,27 @@ class Run:
 
     def _hold(self, pieces: Sequence[Slice]) -> Hold:
         first, end = pieces[0], pieces[-1].end_ns
-        asleep = [
-            sample
-            for sample in self.samples
-            if sample.thread == first.thread and first.begin_ns <= sample.time_ns - self.begin_ns < end
-        ]
-        slept = sum(piece.end_ns - piece.begin_ns for piece in pieces if not piece.running)
-        told = [sample for sample in asleep if sample.sleeps is not None]
-        if told:  # a thread that had no core to run on did not compute, and did not sleep either
-            slept = min(slept, round((end - first.begin_ns) * sum(bool(s.sleeps) for s in told) / len(told)))
-        lines = [sample.line for sample in asleep if sample.sleeps is not False]
+        computed = sum(piece.end_ns - piece.begin_ns for piece in pieces if piece.running)
+        samples = self._samples_in(first.thread, first.begin_ns, end)
+        slept = min(end - first.begin_ns - computed, slept_ns(samples))
+        lines = [sample.line for sample in samples if sample.sleeps]
         line = max(set(lines), key=lines.count) if lines else None
-        return Hold(
-            first.thread, first.task, first.label, first.begin_ns, end, slept, self._computed(first, end), line
-        )
+        return Hold(first.thread, first.task, first.label, first.begin_ns, end, slept, computed, line)
 
-    def _computed(self, first: Slice, end: int) -> int:
-        return sum(
-            min(piece.end_ns, end) - piece.begin_ns
-            for piece in self.timeline.slices
-            if piece.thread == first.thread and piece.running and first.begin_ns <= piece.begin_ns < end
+    def _samples_in(self, thread: int, begin_ns: int, end_ns: int) -> Sequence[Sample]:
+        """Return a thread's samples between two moments of the timeline."""
+        samples = self._samples_of.get(thread, [])
+        low, high = (
+            bisect_left(samples, at + self.begin_ns, key=lambda sample: sample.time_ns) for at in (begin_ns, end_ns)
         )
+        return samples[low:high]
+
+    @functools.cached_property
+    def _samples_of(self) -> dict[int, list[Sample]]:
+        found: dict[int, list[Sample]] = {}
+        for sample in self.samples:
+            found.setdefault(sample.thread, []).append(sample)
+        return found
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ class Hold:
     begin_ns: int
     end_ns: int
     slept_ns: int
-    """How long the thread slept meanwhile: a call blocked it."""
+    """How long the thread slept meanwhile, for sure: a call blocked it."""
     computed_ns: int
     line: int | None
     """The line of the program where it slept, if it slept for more than a few ms."""

@@ -1,7 +1,11 @@
-"""Where the threads of a program stand: which line, and whether the system has put them to sleep there.
+"""Where the threads of a program stand: in which line, and whether they sleep there.
 
 The recorder's sampler says that a thread does not compute; this says why. A thread that sleeps in a call of the
 program's blocks; one that could run and has no core to run on does not, however busy the machine is.
+
+A sample alone cannot tell: whoever takes it holds the interpreter, and a thread that waits for that sleeps as well.
+Two samples can, with the thread's CPU clock: asleep both times, and hardly computed in between. While a thread that
+holds the interpreter has no core, nobody takes samples.
 """
 
 from __future__ import annotations
@@ -11,10 +15,14 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from itertools import pairwise
 from types import FrameType
 from typing import NamedTuple
 
 INTERVAL_S = 0.005
+LONGEST_GAP_S = 0.05
+"""Of a longer time between two samples nobody knows what happened: the machine had no core for whoever takes them."""
 MOST_SAMPLES = 50_000
 LOOP_FOLDERS = ("core", "faces", "transports", "deferred", "protocols", "services", "endpoints")
 """Weft's folders whose frames, when they are the innermost, mean that the loop is between two calls."""
@@ -27,10 +35,22 @@ class Sample(NamedTuple):
     """Since the recorder was made."""
     thread: int
     """The recorder's number of it."""
-    sleeps: bool | None
-    """Whether the system has it sleep; None where the system does not tell."""
+    sleeps: bool
+    """Whether the system has it sleep; True where the system does not tell."""
+    cpu_ns: int
+    """Its CPU clock; 0 where there are none."""
     line: int
     function: str
+
+
+def slept_ns(samples: Sequence[Sample]) -> int:
+    """Return for how long a thread slept, as far as its samples, in order, tell for sure."""
+    slept = 0
+    for before, after in pairwise(samples):
+        passed, computed = after.time_ns - before.time_ns, after.cpu_ns - before.cpu_ns
+        if before.sleeps and after.sleeps and computed * 4 < passed <= LONGEST_GAP_S * 1e9:
+            slept += passed
+    return slept
 
 
 class Watch:
@@ -40,7 +60,7 @@ class Watch:
         self.folder = os.path.abspath(folder) + os.sep
         self.began_ns = began_ns
         self.parent = os.getppid()
-        self.found: list[tuple[int, int, str, bool | None, int, str]] = []
+        self.found: list[tuple[int, int, str, bool, int, int, str]] = []
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self.work, name="weft-watch", daemon=True)
         weft = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -71,7 +91,8 @@ class Watch:
             frame = frames.get(thread.ident or 0)
             place = None if frame is None else self.place(frame)
             if place is not None and thread.ident is not None:
-                self.found.append((now, thread.ident, thread.name, sleeps(thread.native_id or 0), *place))
+                number = thread.native_id or 0
+                self.found.append((now, thread.ident, thread.name, sleeps(number), cpu_ns(number), *place))
 
     def place(self, frame: FrameType | None) -> tuple[int, str] | None:
         """Return the line of the program that holds a thread; None if a loop does, or nothing of the program."""
@@ -87,17 +108,29 @@ class Watch:
     def samples(self, numbers: dict[tuple[int, str], int]) -> list[Sample]:
         """Return what was found of the threads that the recorder numbered."""
         return [
-            Sample(at, numbers[ident, name], asleep, line, function)
-            for at, ident, name, asleep, line, function in self.found
+            Sample(at, numbers[ident, name], asleep, cpu, line, function)
+            for at, ident, name, asleep, cpu, line, function in self.found
             if (ident, name) in numbers
         ]
 
 
-def sleeps(native_id: int) -> bool | None:
-    """Return whether a thread of this process sleeps, as Linux tells; None if the system does not."""
+def sleeps(native_id: int) -> bool:
+    """Return whether a thread of this process sleeps, as Linux tells; True where the system does not."""
     try:
-        with open(f"/proc/self/task/{native_id}/stat", "rb") as file:
-            state = file.read().rpartition(b")")[2].split()[0]
+        return told_of(native_id, "stat").rpartition(b")")[2].split()[0] in (b"S", b"D")
     except (OSError, IndexError):
-        return None
-    return state in (b"S", b"D")
+        return True
+
+
+def cpu_ns(native_id: int) -> int:
+    """Return for how long a thread of this process has computed, as Linux tells; 0 where the system does not."""
+    try:
+        return int(told_of(native_id, "schedstat").split()[0])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def told_of(native_id: int, what: str) -> bytes:
+    """Return what Linux tells of a thread. A CPU clock would do too, but not for a thread that has just ended."""
+    with open(f"/proc/self/task/{native_id}/{what}", "rb") as file:
+        return file.read()
