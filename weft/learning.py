@@ -96,16 +96,16 @@ def show_overview(course: Course) -> None:
     done = sum(course.standing(each).state == "passed" for each in chapters())
     console.print()
     console.print(f"{done} of {len(chapters())} chapters are done, in {course.folder}", markup=False, soft_wrap=True)
-    ahead = next((each for each in chapters() if course.standing(each).state != "passed"), None)
-    if ahead is None:
-        console.print("You have done them all.")
-    else:
-        console.print(f"Next: {next_step(ahead, course.standing(ahead))}", markup=False)
+    console.print(f"Next: {what_is_next(course)}", markup=False)
 
 
-def next_step(found: Chapter, standing: Standing) -> str:
-    """Return what to do next in a chapter, in words."""
-    return NEXT[standing.state].format(found.number, found.name)
+def what_is_next(course: Course, after: int = 0) -> str:
+    """Return what to do next, in words: in the first chapter after that one that is not done, else in any."""
+    left = [each for each in chapters() if course.standing(each).state != "passed"]
+    if not left:
+        return "you have done them all; build something, and draw it: weft run --figure run.svg program.py"
+    found = next((each for each in left if each.number > after), left[0])
+    return NEXT[course.standing(found).state].format(found.number, found.name)
 
 
 NUMBER = click.argument("number", type=click.IntRange(1, 99), metavar="CHAPTER")
@@ -283,7 +283,7 @@ def show_grade(found: Chapter, graded: Grade, console: Console) -> None:
         mark = Text(yes, "bold green") if verdict.holds else Text(no, "bold red")
         table.add_row(mark, Text(requirement.asked), Text(verdict.evidence, "dim" if verdict.holds else ""))
     console.print(table)
-    if graded.run.errors and graded.run.exit_code:
+    if graded.run.exception is not None and not graded.run.is_over_time:
         console.print()
         console.print(graded.run.errors.rstrip(), style="red", markup=False, highlight=False)
 
@@ -294,10 +294,7 @@ def show_outcome(found: Chapter, graded: Grade, course: Course, console: Console
     if graded.passes:
         console.print(Markdown(f"**All of it holds.** To think about: {found.question}"), width=text_width(console))
         console.print()
-        ahead = next((each for each in chapters() if course.standing(each).state != "passed"), None)
-        console.print(
-            "Next: " + (next_step(ahead, course.standing(ahead)) if ahead else "you have done them all"), markup=False
-        )
+        console.print(f"Next: {what_is_next(course, found.number)}", markup=False)
         return
     holding = sum(verdict.holds for _, verdict in graded.verdicts)
     console.print(f"{holding} of {len(graded.verdicts)} hold.", markup=False)

@@ -122,3 +122,22 @@ def test_a_chapter_takes_five_to_fifteen_minutes(found: Chapter):
 @pytest.mark.parametrize("found", CHAPTERS)
 def test_what_a_learner_gets_is_there(found: Chapter):
     assert [name for name, path in found.files.items() if not path.is_file()] == []
+
+
+def test_a_session_with_the_debugger_shows_a_turn_of_wefts_loop():
+    found = chapter(3)
+
+    session = pages.transcript(found, "one_turn.py", "one_turn.pdb")
+
+    assert session.startswith("$ WEFT_PURE=1 python -m pdb one_turn.py\n> one_turn.py(1)<module>()\n")
+    assert session.count("> weft/core/loop.py") >= 2
+    assert "(Pdb) p self.tail - self.head, len(self.timers.heap), self.timeout_ns()\n(1, 1, 0)\n" in session
+    assert "-> self.wait()" in session
+    assert "Error" not in session
+
+
+def test_a_text_that_asks_for_what_is_not_there_is_refused():
+    with pytest.raises(pages.PageError, match=r"a text has \[\[nothing\]\], and only b can be filled in"):
+        pages.filled("a\n[[nothing]]\n", {"b": str})
+    with pytest.raises(pages.PageError, match="has no function or class 'absent'"):
+        pages.code(chapter(1), "interleaved.py", "absent")

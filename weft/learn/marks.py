@@ -133,8 +133,8 @@ def keep_stack(title: str) -> None:
         frames.append(frame)
         frame = frame.f_back
     calls = [described(frame, _marks.folder) for frame in reversed(frames)]
-    own = next((place for place, call in enumerate(calls) if call["owner"] == "yours"), 0)
-    calls = [call for call in calls[own:] if call["owner"] != "course"]
+    first = next((place for place, call in enumerate(calls) if call["owner"] == "yours"), 0)
+    calls = [call for call in calls[first:] if call["owner"] != "course"]
     _marks.stacks.append({"title": title, "calls": calls})
 
 
@@ -143,7 +143,7 @@ def described(frame: FrameType, folder: str) -> dict[str, Any]:
     file = os.path.abspath(frame.f_code.co_filename)
     return {
         "function": frame.f_code.co_qualname.replace("<locals>.", ""),
-        "file": file.rpartition(os.sep)[2] if not file.startswith(WEFT) else f"weft/{file.removeprefix(WEFT)}",
+        "file": os.path.basename(file) if not file.startswith(WEFT) else f"weft/{file.removeprefix(WEFT)}",
         "line": frame.f_lineno,
         "owner": owner_of(file, folder),
     }
@@ -151,7 +151,7 @@ def described(frame: FrameType, folder: str) -> dict[str, Any]:
 
 def owner_of(file: str, folder: str) -> str:
     """Return whose a source file is: "yours", "course", "weft" or "python"."""
-    if file.startswith(folder):
+    if file.startswith(folder) and os.path.isfile(file):  # "<frozen runpy>" is in no folder
         return "yours"
     if file.startswith(HERE + os.sep):
         return "course"

@@ -6,6 +6,7 @@ In a text, a line of its own in double brackets stands for something else:
     [[program NAME]]       a program, whole; [[program NAME function]]: one function or class of it
     [[run]]                running the chapter's programs, and their picture
     [[run NAME]]           running one of its other programs, and its picture
+    [[debug NAME FILE]]    a session with Python's debugger, whose commands are in FILE, on the interpreted build
     [[exercise]]           the exercise, and how to check it
     [[question]]           the question to think about
 """
@@ -13,7 +14,10 @@ In a text, a line of its own in double brackets stands for something else:
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +25,7 @@ from weft.errors import WeftError
 from weft.learn.chapter import Chapter
 
 PLACE = re.compile(r"^\[\[(\w+)((?: [\w./-]+)*)\]\]$", re.MULTILINE)
+DEBUG = "WEFT_PURE=1 python -m pdb"
 Fill = Callable[..., str]
 
 
@@ -71,6 +76,29 @@ def lettered(chapter: Chapter) -> list[tuple[str, str]]:
     return list(zip("abcdefgh", chapter.prediction.choices, strict=False))
 
 
+def typed(chapter: Chapter, name: str, commands: str) -> str:
+    """Return what is to be typed for a session with the debugger, as Markdown."""
+    asked = chapter.original(commands).read_text(encoding="utf-8").splitlines()
+    return "\n".join([f"    {DEBUG} {name}", *(f"    (Pdb) {command}" for command in asked)])
+
+
+def transcript(chapter: Chapter, name: str, commands: str) -> str:
+    """Return a session with the debugger as it went: what was typed, and what it answered."""
+    path = chapter.original(name)
+    asked = chapter.original(commands).read_text(encoding="utf-8")
+    command = [sys.executable, "-m", "pdb", path.name]
+    environment = os.environ | {"WEFT_PURE": "1", "PYTHONUNBUFFERED": "1"}
+    done = subprocess.run(
+        command, cwd=path.parent, env=environment, input=asked, capture_output=True, text=True, timeout=60, check=True
+    )
+    first, *answers = done.stdout.split("(Pdb) ")
+    session = [f"$ {DEBUG} {path.name}\n{first}"]
+    session += [f"(Pdb) {typed}\n{said}" for typed, said in zip(asked.splitlines(), answers, strict=False)]
+    for folder in (path.parent, Path(__file__).resolve().parents[2]):
+        session = [part.replace(f"{folder}{os.sep}", "") for part in session]
+    return "".join(session)
+
+
 def for_terminal(chapter: Chapter) -> str:
     """Return the chapter as Markdown to be read in a terminal, beside the learner's own files."""
     number = chapter.number
@@ -79,6 +107,7 @@ def for_terminal(chapter: Chapter) -> str:
         "predict": lambda: f"{chapter.prediction.question}\n\n{choices(chapter)}",
         "program": lambda name, part="": code(chapter, name, part),
         "run": lambda name="": f"{run} {name}".rstrip(),
+        "debug": lambda name, commands: typed(chapter, name, commands),
         "exercise": lambda: (
             f"The exercise is in `exercise.py`. When you think that it is right:\n\n    weft learn check {number}"
         ),

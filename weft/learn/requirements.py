@@ -83,8 +83,8 @@ def ends_well(*, hint: str = "") -> Requirement:
 
     def judge(run: Run) -> Verdict:
         if run.is_over_time:
-            at = run.samples[-1] if run.samples else None
-            where = "" if at is None else f", in line {at.line}: {run.source(at.line)}"
+            line = run.exception.line if run.exception else None
+            where = "" if line is None else f", in line {line}: {run.source(line)}"
             return missed(f"it was stopped after {run.limit_s:g} s{where}", hint or NEVER_ENDS)
         if run.exception is not None:
             return missed(str(run.exception), hint or MEND_FIRST)
@@ -107,10 +107,10 @@ def prints(*lines: str, in_order: bool = False, hint: str = "") -> Requirement:
         found = [line for line in run.lines if line in lines]
         if in_order and list(dict.fromkeys(found)) != list(lines):
             return missed(f"it prints them as: {', '.join(found)}", hint)
-        return met(f"it prints {wording.count(len(lines), 'line')} that were asked for")
+        return met(f"{len(lines)} of {len(lines)} are there")
 
     order = " in order" if in_order else ""
-    shown = ", ".join(lines) if sum(map(len, lines)) < 60 else f"the {len(lines)} lines that are asked for"
+    shown = ", ".join(lines) if sum(map(len, lines)) < 60 else wording.count(len(lines), "certain line")
     return Requirement(f"it prints{order}: {shown}", judge)
 
 

@@ -249,7 +249,7 @@ def end(process: subprocess.Popen[str]) -> None:
     # Its number, which is its group's, is its own until it is reaped.
     try:
         if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
-            os.killpg(process.pid, signal.SIGINT)
+            process.send_signal(signal.SIGINT)
             ends_within(process, FAREWELL_S)
     finally:
         try:

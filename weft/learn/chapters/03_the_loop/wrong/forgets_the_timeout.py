@@ -1,0 +1,75 @@
+"""It has timers, and looks at them after each wait. But select waits for a line to come, however long that takes.
+
+Hint: The bell rings only when a line has come: select does not know of your timers, and waits for connections alone.
+Tell it to come back when the first timer is due, even if nothing has come.
+"""
+
+import heapq
+import itertools
+import select
+import socket
+import time
+from collections import deque
+
+from weft.learn import drawn, poets
+
+
+class Loop:
+    def __init__(self):
+        self.ready = deque()
+        self.readers = {}
+        self.timers = []  # a heap: (moment, number, call, args), the soonest first
+        self.numbers = itertools.count()
+
+    def call_soon(self, call, *args):
+        self.ready.append((call, args))
+
+    def call_later(self, delay, call, *args):
+        heapq.heappush(self.timers, (time.monotonic() + delay, next(self.numbers), call, args))
+
+    def add_reader(self, connection, call, *args):
+        self.readers[connection] = (call, args)
+
+    def remove_reader(self, connection):
+        del self.readers[connection]
+
+    def run(self):
+        while self.ready or self.readers:  # timers alone do not keep it running
+            self.turn()
+
+    def turn(self):
+        timeout = 0 if self.ready else None
+        readable, _, _ = select.select(list(self.readers), [], [], timeout)
+        for connection in readable:
+            self.ready.append(self.readers[connection])
+        while self.timers and self.timers[0][0] <= time.monotonic():
+            _, _, call, args = heapq.heappop(self.timers)
+            self.ready.append((call, args))
+        for _ in range(len(self.ready)):
+            call, args = self.ready.popleft()
+            call(*args)
+
+
+@drawn
+def read_piece(name, connection):
+    piece = connection.recv(1024)
+    if piece:
+        print(f"{name}: {piece.decode().strip()}")
+    else:
+        loop.remove_reader(connection)
+        connection.close()
+
+
+@drawn
+def ring(name, times):
+    print("ding")
+    if times > 1:
+        loop.call_later(0.2, ring, name, times - 1)
+
+
+loop = Loop()
+with poets(loom=0.8) as ports:
+    connection = socket.create_connection(("127.0.0.1", ports["loom"]))
+    loop.add_reader(connection, read_piece, "loom", connection)
+    loop.call_later(0.1, ring, "bell", 4)
+    loop.run()

@@ -1,0 +1,51 @@
+"""It catches the refusal, and stops the loop as soon as one poem has its verdict.
+
+Hint: The loop was stopped while poems were still coming: stop() ends it for everybody. Keep count of those that are
+still to come, and stop it when there is none.
+"""
+
+import asyncio
+from functools import partial
+
+import weft
+from weft.learn import drawn, poets
+
+
+def critic(poem):
+    """Return a verdict. You cannot change the critic."""
+    if "late" in poem:
+        raise ValueError("always this lateness")
+    return f"{len(poem.split())} words, all of them good"
+
+
+class Listener(asyncio.Protocol):
+    def __init__(self, name):
+        self.name = name
+        self.poem = b""
+        listeners.append(self)
+
+    @drawn
+    def data_received(self, data):
+        self.poem += data
+
+    @drawn
+    def connection_lost(self, error):
+        try:
+            verdict = critic(self.poem.decode())
+        except ValueError as refusal:
+            verdict = f"refused: {refusal}"
+        print(f"{self.name}: {verdict}")
+        loop.stop()
+
+
+async def connect(ports):
+    for name, port in ports.items():
+        await loop.create_connection(partial(Listener, name), "127.0.0.1", port)
+
+
+loop = weft.new_event_loop()
+listeners = []
+with poets(loom=0.4, train=0.2, river=0.3) as ports:
+    loop.run_until_complete(connect(ports))
+    loop.run_forever()
+loop.close()
