@@ -68,13 +68,15 @@ class Chapter:
     """To think about, when all is done."""
     programs: Sequence[str] = ("program.py",)
     """What `weft learn run` runs, one after another, and draws side by side."""
+    reporting: Sequence[str] = ()
+    """Those of its files that write to standard error, because that is their lesson. All others must not."""
     also: Sequence[str] = ()
     """Further files that the learner gets; a name that is not in the chapter's folder is one of weft/learn's."""
     pictures: Sequence[Picture] = field(default_factory=lambda: (Timelines(),))
     interpreted: bool = False
     """Whether its programs run on the interpreted build, where a stack and a debugger see Weft's own steps."""
     watched: Sequence[str] = ()
-    """Functions of the learner's whose calls are counted: `Run.calls`."""
+    """Functions of the learner's whose calls are counted: "judge", or of one file alone, "exercise.judge"."""
     limit_s: float = 15.0
     """How long one of its programs may take. They take about a second."""
     folder: Path = Path()

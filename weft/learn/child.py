@@ -19,6 +19,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import Any
@@ -71,12 +72,13 @@ class Story:
 
         class Handler(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:
-                add(story.unhandled, told(record))
-                if logging.lastResort is not None:
-                    logging.lastResort.handle(record)
+                if record.levelno >= logging.ERROR:
+                    add(story.unhandled, told(record))
+                if logging.lastResort is not None and not logging.getLogger().handlers:
+                    logging.lastResort.handle(record)  # as if there were no handler but that of last resort
 
         for name in ("asyncio", "weft"):
-            logging.getLogger(name).addHandler(Handler(logging.ERROR))
+            logging.getLogger(name).addHandler(Handler(logging.WARNING))
 
     def hear_threads(self) -> None:
         """Hear of exceptions in threads, and of those that Python cannot raise anywhere."""
@@ -138,10 +140,11 @@ def record_threads(recorder: Recorder, marks: Marks, story: Story) -> None:
 
     @functools.wraps(start)
     def started(self: threading.Thread) -> None:
-        if not self.name.startswith("weft-"):
+        target = getattr(self, "_target", None)
+        home = (getattr(target, "__module__", "") or "").partition(".")[0]
+        if home not in ("asyncio", "weft"):
             add(story.threads, self.name)
-            target = getattr(self, "_target", None)
-            if getattr(target, "__module__", "") != "concurrent.futures.thread":
+            if home != "concurrent":
                 label = getattr(target, "__qualname__", self.name)
                 is_drawn = getattr(target, "is_drawn", False)  # then it needs no other name in the picture
                 work = self.run if is_drawn else Job(recorder, self.run, label, 0)
@@ -160,23 +163,27 @@ def record_threads(recorder: Recorder, marks: Marks, story: Story) -> None:
 
 def count_calls(folder: str, names: list[str], story: Story) -> None:
     """Count the calls of the program's functions of these names: what a recording of loops cannot tell."""
-    wanted = frozenset(names)
-    known: dict[CodeType, bool] = {}
+    known: dict[CodeType, str] = {}
 
     def follow(frame: FrameType, event: str, _: Any) -> None:
         if event == "call":
             code = frame.f_code
             if code not in known:
-                known[code] = code.co_name in wanted and code.co_filename.startswith(folder)
+                file = os.path.basename(code.co_filename).removesuffix(".py")
+                own = {code.co_name, f"{file}.{code.co_name}"} if code.co_filename.startswith(folder) else set()
+                known[code] = next((name for name in names if name in own), "")
             if known[code]:
-                story.calls[code.co_name] += 1
+                story.calls[known[code]] += 1
 
     sys.setprofile(follow)
     threading.setprofile(follow)
 
 
 def join_threads() -> None:
-    """Wait for the threads that the program left running, as Python does at its end."""
+    """Wait for the threads that the program left running, as Python does at its end; first for executors' jobs."""
+    for found in gc.get_objects():
+        if isinstance(found, ThreadPoolExecutor):
+            found.shutdown()
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join()
@@ -188,7 +195,7 @@ def run(folder: Path, program: Path, watched: list[str]) -> int:
     story = Story()
     recorder = Recorder(sample_interval_s=SAMPLE_INTERVAL_S)
     marks = Marks(recorder, own_folder)
-    watch = Watch(own_folder, marks.began_ns)
+    watch = Watch(str(program), marks.began_ns)
     install(marks)
     story.listen(own_folder)
     record_loops(recorder, story)

@@ -49,6 +49,11 @@ def places(text: str) -> list[str]:
     return [match[1] + match[2] for match in PLACE.finditer(text)]
 
 
+def programs(text: str) -> list[str]:
+    """Return the further programs that a text has run: `[[run NAME]]`."""
+    return [match[2].strip() for match in PLACE.finditer(text) if match[1] == "run" and match[2]]
+
+
 def code(chapter: Chapter, name: str, part: str = "") -> str:
     """Return a program of the chapter as Markdown, or one function or class of it."""
     source = chapter.original(name).read_text(encoding="utf-8")

@@ -270,8 +270,7 @@ def loop_threads(run: Run) -> set[int]:
 def held(run: Run, hold: Hold, does: str, ns: int) -> str:
     """Return who held a thread, and where, in words."""
     who = hold.label or run.name_of(hold.task)
-    where = "" if hold.line is None else f" in line {hold.line}: {run.source(hold.line)}"
-    return f"{who} {does} for {ms(ns)} and holds the thread{where}"
+    return f"{who} {does} for {ms(ns)} and holds the thread{run.told(hold.place)}"
 
 
 # -- what failed, and what was cancelled
@@ -290,7 +289,7 @@ def nothing_unhandled(*, hint: str = "") -> Requirement:
 
 
 def was_called(function: str, times: int | None = None, *, asked: str = "", hint: str = "") -> Requirement:
-    """A function of the program's ran; it has to be in `Chapter.watched`."""
+    """A function of the program's ran; it has to be in `Chapter.watched`, as it is named here."""
 
     def judge(run: Run) -> Verdict:
         count = run.calls.get(function, 0)

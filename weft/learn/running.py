@@ -98,10 +98,21 @@ class Run:
         """What it printed, without the spaces at the ends of lines."""
         return [line.rstrip() for line in self.output.splitlines()]
 
-    def source(self, line: int) -> str:
-        """Return a line of the program, for evidence."""
-        lines = self.program.read_text(encoding="utf-8", errors="replace").splitlines()
+    def source(self, line: int, file: str = "") -> str:
+        """Return a line of the program, or of another file, for evidence."""
+        try:
+            lines = Path(file or self.program).read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return ""
         return lines[line - 1].strip() if 0 < line <= len(lines) else ""
+
+    def told(self, place: tuple[str, int] | None) -> str:
+        """Return a place in words, to follow others: " in line 12: time.sleep(1)"."""
+        if place is None:
+            return ""
+        file, line = place
+        whose = "" if file == str(self.program.absolute()) else f" of {os.path.basename(file)}"
+        return f" in line {line}{whose}: {self.source(line, file)}"
 
     # -- who was there
 
@@ -136,9 +147,9 @@ class Run:
         computed = sum(piece.end_ns - piece.begin_ns for piece in pieces if piece.running)
         samples = self._samples_in(first.thread, first.begin_ns, end)
         slept = min(end - first.begin_ns - computed, slept_ns(samples))
-        lines = [sample.line for sample in samples if sample.sleeps]
-        line = max(set(lines), key=lines.count) if lines else None
-        return Hold(first.thread, first.task, first.label, first.begin_ns, end, slept, computed, line)
+        places = [(sample.file, sample.line) for sample in samples if sample.sleeps]
+        place = max(set(places), key=places.count) if places else None
+        return Hold(first.thread, first.task, first.label, first.begin_ns, end, slept, computed, place)
 
     def _samples_in(self, thread: int, begin_ns: int, end_ns: int) -> Sequence[Sample]:
         """Return a thread's samples between two moments of the timeline."""
@@ -168,8 +179,8 @@ class Hold:
     slept_ns: int
     """How long the thread slept meanwhile, for sure: a call blocked it."""
     computed_ns: int
-    line: int | None
-    """The line of the program where it slept, if it slept for more than a few ms."""
+    place: tuple[str, int] | None
+    """The file and the line where it slept, if it slept for more than a few ms."""
 
 
 def is_one_hold(before: Slice, after: Slice) -> bool:

@@ -39,8 +39,9 @@ class Sample(NamedTuple):
     """Whether the system has it sleep; True where the system does not tell."""
     cpu_ns: int
     """Its CPU clock; 0 where there are none."""
+    file: str
     line: int
-    function: str
+    """The line of the program that holds it; where none does, of another file in its folder."""
 
 
 def slept_ns(samples: Sequence[Sample]) -> int:
@@ -56,11 +57,12 @@ def slept_ns(samples: Sequence[Sample]) -> int:
 class Watch:
     """Takes samples of a process's threads, in a thread of its own, from `start` to `stop`."""
 
-    def __init__(self, folder: str, began_ns: int) -> None:
-        self.folder = os.path.abspath(folder) + os.sep
+    def __init__(self, program: str, began_ns: int) -> None:
+        self.program = os.path.abspath(program)
+        self.folder = os.path.dirname(self.program) + os.sep
         self.began_ns = began_ns
         self.parent = os.getppid()
-        self.found: list[tuple[int, int, str, bool, int, int, str]] = []
+        self.found: list[tuple[int, int, str, bool, int, str, int]] = []
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self.work, name="weft-watch", daemon=True)
         weft = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -94,22 +96,25 @@ class Watch:
                 number = thread.native_id or 0
                 self.found.append((now, thread.ident, thread.name, sleeps(number), cpu_ns(number), *place))
 
-    def place(self, frame: FrameType | None) -> tuple[int, str] | None:
+    def place(self, frame: FrameType | None) -> tuple[str, int] | None:
         """Return the line of the program that holds a thread; None if a loop does, or nothing of the program."""
+        found: tuple[str, int] | None = None
         while frame is not None:
             file = frame.f_code.co_filename
+            if file == self.program:
+                return file, frame.f_lineno
             if file.startswith(self.folder):
-                return frame.f_lineno, frame.f_code.co_qualname.rpartition("<locals>.")[2]
+                found = found or (file, frame.f_lineno)
             if file.startswith(self.loop_folders):
-                return None
+                return found
             frame = frame.f_back
-        return None
+        return found
 
     def samples(self, numbers: dict[tuple[int, str], int]) -> list[Sample]:
         """Return what was found of the threads that the recorder numbered."""
         return [
-            Sample(at, numbers[ident, name], asleep, cpu, line, function)
-            for at, ident, name, asleep, cpu, line, function in self.found
+            Sample(at, numbers[ident, name], asleep, cpu, file, line)
+            for at, ident, name, asleep, cpu, file, line in self.found
             if (ident, name) in numbers
         ]
 

@@ -45,15 +45,16 @@ def nobody_holds(run: Run) -> Verdict:
 @requirement("the loop waits in select, and nowhere else")
 def waits_in_select(run: Run) -> Verdict:
     """Judge by the lines in which the thread slept."""
-    by_line: dict[int, int] = {}
     inside = [sample for sample in run.samples if 0 <= sample.time_ns - run.begin_ns <= last_step(run)]
-    for line in {sample.line for sample in inside}:
-        by_line[line] = slept_ns([sample for sample in inside if sample.line == line])
-    other = {line: slept for line, slept in by_line.items() if "select" not in run.source(line)}
-    line = max(other, key=other.__getitem__, default=0)
-    if other and other[line] > BLOCKS_MS * 1e6:
-        return missed(f"it sleeps for {ms(other[line])} in line {line}: {run.source(line)}", SLEEPS_ELSEWHERE)
-    return met(f"it sleeps for {ms(sum(by_line.values()))}, all of it there")
+    slept = {
+        place: slept_ns([sample for sample in inside if (sample.file, sample.line) == place])
+        for place in {(sample.file, sample.line) for sample in inside}
+    }
+    other = {place: ns for place, ns in slept.items() if "select" not in run.source(place[1], place[0])}
+    longest = max(other, key=other.__getitem__, default=None)
+    if longest is not None and other[longest] > BLOCKS_MS * 1e6:
+        return missed(f"it sleeps for {ms(other[longest])}{run.told(longest)}", SLEEPS_ELSEWHERE)
+    return met(f"it sleeps for {ms(sum(slept.values()))}, all of it there")
 
 
 def last_step(run: Run) -> int:

@@ -64,6 +64,7 @@ CHAPTER = Chapter(
     question="connection_lost is the last that a protocol hears. Suppose that it needed the poem of another one, "
     "which may have come already, or may come later. What would its code look like, with callbacks alone?",
     programs=("program.py", "raises.py"),
+    reporting=("raises.py",),
     pictures=(Timelines(), Stacks()),
     interpreted=True,
     limit_s=8.0,
