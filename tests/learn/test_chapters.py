@@ -2,24 +2,18 @@
 
 import ast
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from weft.learn import pages
 from weft.learn.chapter import FOLDER, Chapter, NoSuchChapterError, chapter, chapters
-from weft.learn.course import write_files
-from weft.learn.grading import grade, run_for
+from weft.learn.grading import grade
+
+from .runs import programs, runs_of
 
 CHAPTERS = [pytest.param(found, id=found.name) for found in chapters()]
-PROGRAMS = [
-    pytest.param(found, name, id=f"{found.name}-{name}")
-    for found in chapters()
-    for name in dict.fromkeys([*found.programs, *pages.programs(found.text())])
-]
+PROGRAMS = [pytest.param(found, name, id=f"{found.name}-{name}") for found in chapters() for name in programs(found)]
 WRONG = [pytest.param(found, path, id=f"{found.name}-{path.stem}") for found in chapters() for path in found.wrong]
 
 
@@ -29,12 +23,6 @@ def hint_of(path: Path) -> str:
     said = re.search(r"^Hint: (.*)\Z", told, re.MULTILINE | re.DOTALL)
     assert said, f"{path}: end its docstring with a paragraph 'Hint: ' and the hint that it must get"
     return " ".join(said[1].split())
-
-
-def answered(found: Chapter, answer: Path, folder: Path) -> Path:
-    """Return the exercise in a learner's folder, answered."""
-    write_files(found, folder)
-    return Path(shutil.copy(answer, folder / "exercise.py"))
 
 
 def told(graded) -> str:
@@ -57,7 +45,7 @@ def test_a_chapter_that_is_not_there_is_refused_with_those_that_are():
 
 @pytest.mark.parametrize("found, name", PROGRAMS)
 def test_a_program_runs_and_is_drawn(found: Chapter, name: str):
-    run = run_for(found, found.original(name))
+    run = runs_of(found).of(name)
 
     assert (run.exit_code, run.is_over_time) == (0, False), run.errors
     assert (run.errors != "") == (name in found.reporting), run.errors
@@ -66,7 +54,7 @@ def test_a_program_runs_and_is_drawn(found: Chapter, name: str):
 
 @pytest.mark.parametrize("found, name", PROGRAMS)
 def test_a_program_runs_under_plain_python(found: Chapter, name: str):
-    done = subprocess.run([sys.executable, found.original(name)], capture_output=True, text=True, timeout=60)
+    done = runs_of(found).plainly(name)
 
     assert done.returncode == 0, done.stderr
     assert (done.stderr != "") == (name in found.reporting), done.stderr
@@ -74,7 +62,7 @@ def test_a_program_runs_under_plain_python(found: Chapter, name: str):
 
 @pytest.mark.parametrize("found", CHAPTERS)
 def test_the_solution_passes(found: Chapter):
-    graded = grade(found, run_for(found, found.original("solution.py")))
+    graded = grade(found, runs_of(found).of("solution.py"))
 
     assert graded.passes, told(graded)
     assert graded.hint == ""
@@ -82,15 +70,15 @@ def test_the_solution_passes(found: Chapter):
 
 @pytest.mark.parametrize("found", CHAPTERS)
 def test_the_exercise_as_it_is_given_fails_with_a_hint(found: Chapter):
-    graded = grade(found, run_for(found, found.original("exercise.py")))
+    graded = grade(found, runs_of(found).of("exercise.py"))
 
     assert not graded.passes
     assert graded.hint
 
 
 @pytest.mark.parametrize("found, path", WRONG)
-def test_a_typical_wrong_answer_fails_with_exactly_its_hint(found: Chapter, path: Path, tmp_path: Path):
-    graded = grade(found, run_for(found, answered(found, path, tmp_path)))
+def test_a_typical_wrong_answer_fails_with_exactly_its_hint(found: Chapter, path: Path):
+    graded = grade(found, runs_of(found).of(path.name))
 
     assert not graded.passes
     assert graded.hint == hint_of(path), told(graded)
@@ -105,9 +93,9 @@ def test_two_wrong_answers_have_hints_of_their_own(found: Chapter):
 
 
 @pytest.mark.parametrize("found", CHAPTERS)
-def test_a_wrong_answer_that_prints_the_right_thing_fails(found: Chapter, tmp_path: Path):
-    right = sorted(run_for(found, found.original("solution.py")).lines)
-    runs = [run_for(found, answered(found, path, tmp_path / path.stem)) for path in found.wrong]
+def test_a_wrong_answer_that_prints_the_right_thing_fails(found: Chapter):
+    right = sorted(runs_of(found).of("solution.py").lines)
+    runs = [runs_of(found).of(path.name) for path in found.wrong]
     alike = [run for run in runs if sorted(run.lines) == right]
 
     assert alike, "one of wrong/*.py has to print what the solution prints, in the wrong way"

@@ -53,7 +53,7 @@ class Requirement:
     judge: Callable[[Run], Verdict]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chapter:
     """One chapter, as its `chapter.py` declares it: `CHAPTER = Chapter(...)`."""
 

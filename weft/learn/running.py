@@ -72,6 +72,8 @@ class Run:
     marked: Sequence[int] = ()
     """The numbers of tasks that `@drawn` made."""
     samples: Sequence[Sample] = ()
+    sources: dict[str, str] = field(default_factory=dict)
+    """The program and the files beside it that held a thread, as they were when it ran: path -> text."""
 
     @functools.cached_property
     def timeline(self) -> Timeline:
@@ -100,10 +102,7 @@ class Run:
 
     def source(self, line: int, file: str = "") -> str:
         """Return a line of the program, or of another file, for evidence."""
-        try:
-            lines = Path(file or self.program).read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            return ""
+        lines = self.sources.get(file or str(self.program.absolute()), "").splitlines()
         return lines[line - 1].strip() if 0 < line <= len(lines) else ""
 
     def told(self, place: tuple[str, int] | None) -> str:
@@ -145,10 +144,9 @@ class Run:
     def _hold(self, pieces: Sequence[Slice]) -> Hold:
         first, end = pieces[0], pieces[-1].end_ns
         computed = sum(piece.end_ns - piece.begin_ns for piece in pieces if piece.running)
-        samples = self._samples_in(first.thread, first.begin_ns, end)
-        slept = min(end - first.begin_ns - computed, slept_ns(samples))
-        places = [(sample.file, sample.line) for sample in samples if sample.sleeps]
-        place = max(set(places), key=places.count) if places else None
+        by_place = slept_ns(self._samples_in(first.thread, first.begin_ns, end))
+        slept = min(end - first.begin_ns - computed, sum(by_place.values()))
+        place = max(by_place, key=by_place.__getitem__, default=None)
         return Hold(first.thread, first.task, first.label, first.begin_ns, end, slept, computed, place)
 
     def _samples_in(self, thread: int, begin_ns: int, end_ns: int) -> Sequence[Sample]:
@@ -180,7 +178,7 @@ class Hold:
     """How long the thread slept meanwhile, for sure: a call blocked it."""
     computed_ns: int
     place: tuple[str, int] | None
-    """The file and the line where it slept, if it slept for more than a few ms."""
+    """The file and the line where it slept longest, if it slept."""
 
 
 def is_one_hold(before: Slice, after: Slice) -> bool:
@@ -277,13 +275,15 @@ def with_story(run: Run, folder: Path) -> Run:
         recording = Recording.load(folder / "recording.weft")
     except (OSError, ValueError, RecordingError):
         return run
+    samples = [Sample(*sample) for sample in story["samples"]]
     raised = story["exception"]
     return replace(
         run,
         recording=recording,
         exit_code=story["exit_code"],
         exception=None if raised is None else Raised(**raised),
-        samples=[Sample(*sample) for sample in story["samples"]],
+        samples=samples,
+        sources={file: text_of(file) for file in {str(run.program.absolute()), *(sample.file for sample in samples)}},
         notes=[(at, name, value) for at, name, value in story["notes"]],
         **{
             key: story[key]
@@ -300,3 +300,11 @@ def with_story(run: Run, folder: Path) -> Run:
             )
         },
     )
+
+
+def text_of(file: str) -> str:
+    """Return a source file's text; "" for one that cannot be read."""
+    try:
+        return Path(file).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -4,8 +4,8 @@ The recorder's sampler says that a thread does not compute; this says why. A thr
 program's blocks; one that could run and has no core to run on does not, however busy the machine is.
 
 A sample alone cannot tell: whoever takes it holds the interpreter, and a thread that waits for that sleeps as well.
-Two samples can, with the thread's CPU clock: asleep both times, and hardly computed in between. While a thread that
-holds the interpreter has no core, nobody takes samples.
+Several in a row can: asleep in one line each time, and hardly computed in between. (Two are too few: whoever takes
+them may have had no core in between, and held the interpreter all that time.)
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterable
 from types import FrameType
 from typing import NamedTuple
 
 INTERVAL_S = 0.005
-LONGEST_GAP_S = 0.05
+LONGEST_GAP_S = 0.1
 """Of a longer time between two samples nobody knows what happened: the machine had no core for whoever takes them."""
+LEAST_SAMPLES = 3
 MOST_SAMPLES = 50_000
 LOOP_FOLDERS = ("core", "faces", "transports", "deferred", "protocols", "services", "endpoints")
 """Weft's folders whose frames, when they are the innermost, mean that the loop is between two calls."""
@@ -43,15 +43,31 @@ class Sample(NamedTuple):
     line: int
     """The line of the program that holds it; where none does, of another file in its folder."""
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """The file and the line."""
+        return self.file, self.line
 
-def slept_ns(samples: Sequence[Sample]) -> int:
-    """Return for how long a thread slept, as far as its samples, in order, tell for sure."""
-    slept = 0
-    for before, after in pairwise(samples):
-        passed, computed = after.time_ns - before.time_ns, after.cpu_ns - before.cpu_ns
-        if before.sleeps and after.sleeps and computed * 4 < passed <= LONGEST_GAP_S * 1e9:
-            slept += passed
+
+def slept_ns(samples: Iterable[Sample]) -> dict[tuple[str, int], int]:
+    """Return for how long a thread slept in each place, as far as its samples, in order, tell for sure."""
+    slept: dict[tuple[str, int], int] = {}
+    asleep: list[Sample] = []
+    for sample in samples:
+        if asleep and not is_one_sleep(asleep[-1], sample):
+            asleep.clear()
+        if sample.sleeps:
+            asleep.append(sample)
+        if len(asleep) >= LEAST_SAMPLES:
+            since = asleep[0 if len(asleep) == LEAST_SAMPLES else -2]
+            slept[sample.place] = slept.get(sample.place, 0) + sample.time_ns - since.time_ns
     return slept
+
+
+def is_one_sleep(before: Sample, after: Sample) -> bool:
+    """Return whether a thread slept from one sample to the next."""
+    passed, computed = after.time_ns - before.time_ns, after.cpu_ns - before.cpu_ns
+    return after.sleeps and before.place == after.place and computed * 4 < passed <= LONGEST_GAP_S * 1e9
 
 
 class Watch:

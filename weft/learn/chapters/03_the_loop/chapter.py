@@ -45,11 +45,7 @@ def nobody_holds(run: Run) -> Verdict:
 @requirement("the loop waits in select, and nowhere else")
 def waits_in_select(run: Run) -> Verdict:
     """Judge by the lines in which the thread slept."""
-    inside = [sample for sample in run.samples if 0 <= sample.time_ns - run.begin_ns <= last_step(run)]
-    slept = {
-        place: slept_ns([sample for sample in inside if (sample.file, sample.line) == place])
-        for place in {(sample.file, sample.line) for sample in inside}
-    }
+    slept = slept_ns(sample for sample in run.samples if 0 <= sample.time_ns - run.begin_ns <= last_step(run))
     other = {place: ns for place, ns in slept.items() if "select" not in run.source(place[1], place[0])}
     longest = max(other, key=other.__getitem__, default=None)
     if longest is not None and other[longest] > BLOCKS_MS * 1e6:
