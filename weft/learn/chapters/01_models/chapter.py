@@ -26,7 +26,12 @@ CHAPTER = Chapter(
     ),
     requirements=[
         ends_well(),
-        prints("the harbour library has it", "the hill library has it", "the station library has it", in_order=True),
+        prints(
+            "the harbour library has it",
+            "the hill library has it",
+            "the station library has it",
+            in_order=True,
+        ),
         one_thread(),
         nothing_blocks(),
         waits_overlap(least=3),

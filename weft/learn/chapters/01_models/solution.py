@@ -4,7 +4,11 @@ import asyncio
 
 import weft
 
-LIBRARIES = [("harbour", 0.3), ("hill", 0.4), ("station", 0.2)]  # each with the seconds that it takes to look
+LIBRARIES = [
+    ("harbour", 0.3),
+    ("hill", 0.4),
+    ("station", 0.2),
+]  # each with the seconds that it takes to look
 
 
 async def ask(library, seconds):
@@ -16,7 +20,10 @@ async def ask(library, seconds):
 async def main():
     """Ask all of them, and print the answers in the order of the list."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(ask(library, seconds), name=library) for library, seconds in LIBRARIES]
+        tasks = [
+            group.create_task(ask(library, seconds), name=library)
+            for library, seconds in LIBRARIES
+        ]
     for task in tasks:
         print(task.result())
 

@@ -44,7 +44,10 @@ def nobody_holds(run: Run) -> Verdict:
         return met("every read takes what is there, and lets go")
     tasks = tasks_of(run, POETS)
     were_connected = len(tasks) == len(POETS) and overlap_ns(tasks) > 0
-    return missed(held(run, hold, "sleeps", hold.slept_ns), READS_ON if were_connected else ONE_POET)
+    return missed(
+        held(run, hold, "sleeps", hold.slept_ns),
+        READS_ON if were_connected else ONE_POET,
+    )
 
 
 @requirement("while nobody speaks, it sleeps")
@@ -75,9 +78,14 @@ CHAPTER = Chapter(
     ),
     requirements=[
         ends_well(),
-        prints(*LINES, hint="Each line is printed once, with its poet's name, a colon and a space before it."),
+        prints(
+            *LINES,
+            hint="Each line is printed once, with its poet's name, a colon and a space before it.",
+        ),
         has_tasks(*POETS),
-        one_thread(hint="It takes a thread for each poet. One thread is enough: select waits for all of them."),
+        one_thread(
+            hint="It takes a thread for each poet. One thread is enough: select waits for all of them."
+        ),
         nobody_holds,
         sleeps_between,
         waits_overlap(*POETS),

@@ -1,7 +1,8 @@
 """Exercise 2: five poets recite at once, and every line is printed when it comes.
 
-This hears one poet to the end before it turns to the next. Change it so that it listens to all of them together, by
-hand: one thread, and select. Each line is printed with its poet's name before it, as it is now.
+This hears one poet to the end before it turns to the next. Change it so that it listens
+to all of them together, by hand: one thread, and select. Each line is printed with its
+poet's name before it, as it is now.
 """
 
 import socket

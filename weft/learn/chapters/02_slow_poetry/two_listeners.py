@@ -15,7 +15,10 @@ def listen(name, port):
 
 
 with poets(loom=0.4) as ports:
-    threads = [threading.Thread(target=listen, args=(name, ports["loom"])) for name in ("Ada", "Ben")]
+    threads = [
+        threading.Thread(target=listen, args=(name, ports["loom"]))
+        for name in ("Ada", "Ben")
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -45,17 +45,30 @@ def nobody_holds(run: Run) -> Verdict:
 @requirement("the loop waits in select, and nowhere else")
 def waits_in_select(run: Run) -> Verdict:
     """Judge by the lines in which the thread slept."""
-    slept = slept_ns(sample for sample in run.samples if 0 <= sample.time_ns - run.begin_ns <= last_step(run))
-    other = {place: ns for place, ns in slept.items() if "select" not in run.source(place[1], place[0])}
+    slept = slept_ns(
+        sample
+        for sample in run.samples
+        if 0 <= sample.time_ns - run.begin_ns <= last_step(run)
+    )
+    other = {
+        place: ns
+        for place, ns in slept.items()
+        if "select" not in run.source(place[1], place[0])
+    }
     longest = max(other, key=other.__getitem__, default=None)
     if longest is not None and other[longest] > BLOCKS_MS * 1e6:
-        return missed(f"it sleeps for {ms(other[longest])}{run.told(longest)}", SLEEPS_ELSEWHERE)
+        return missed(
+            f"it sleeps for {ms(other[longest])}{run.told(longest)}", SLEEPS_ELSEWHERE
+        )
     return met(f"it sleeps for {ms(sum(slept.values()))}, all of it there")
 
 
 def last_step(run: Run) -> int:
     """Return when the last step of any task was over."""
-    return max((piece.end_ns for piece in run.timeline.slices if piece.task is not None), default=0)
+    return max(
+        (piece.end_ns for piece in run.timeline.slices if piece.task is not None),
+        default=0,
+    )
 
 
 @requirement("the bell rings while the poet thinks")
@@ -67,7 +80,11 @@ def rings_between(run: Run) -> Verdict:
     if len(reads) < 3 or not rings:
         return missed("there are not enough lines and rings to see it")
     pause = (reads[-1] - reads[0]) / len(reads)
-    apart = [ring for ring in rings if not any(0 <= ring - read < pause / 5 for read in reads)]
+    apart = [
+        ring
+        for ring in rings
+        if not any(0 <= ring - read < pause / 5 for read in reads)
+    ]
     evidence = f"{len(apart)} of {len(rings)} rings come by themselves, the others together with a line"
     return met(evidence) if len(apart) * 2 > len(rings) else missed(evidence, LATE)
 

@@ -1,7 +1,7 @@
 """Exercise 3: give this loop timers.
 
-Its call_later sleeps, and while it sleeps the loop does nothing else. Mend the loop, so that the bell rings while the
-poet thinks. You need to change nothing below the class.
+Its call_later sleeps, and while it sleeps the loop does nothing else. Mend the loop, so
+that the bell rings while the poet thinks. You need to change nothing below the class.
 """
 
 import select

@@ -21,7 +21,9 @@ class Loop:
         self.ready.append((call, args))
 
     def call_later(self, delay, call, *args):
-        heapq.heappush(self.timers, (time.monotonic() + delay, next(self.numbers), call, args))
+        heapq.heappush(
+            self.timers, (time.monotonic() + delay, next(self.numbers), call, args)
+        )
 
     def add_reader(self, connection, call, *args):
         self.readers[connection] = (call, args)

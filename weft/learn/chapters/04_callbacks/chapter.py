@@ -16,7 +16,10 @@ from weft.learn.requirements import (
 from weft.learn.stacks import Stacks
 
 POEMS = ("loom", "train", "river")
-GOOD = [f"{name}: {len(poem(name).split())} words, all of them good" for name in ("loom", "river")]
+GOOD = [
+    f"{name}: {len(poem(name).split())} words, all of them good"
+    for name in ("loom", "river")
+]
 ESCAPED = (
     "An exception left a callback and came to the loop, which can do no more than report it. The lines after the "
     "call that raised were never reached. Catch it in the callback: only there one knows what to do."

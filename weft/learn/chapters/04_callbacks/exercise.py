@@ -1,7 +1,8 @@
 """Exercise 4: three poems, and a critic who may refuse one.
 
-When a poem is complete, the critic is asked. For a poem that he refuses, print "NAME: refused: " and why. When all
-three have had their verdict, the program ends. As it is, it never does: find out why, and mend it.
+When a poem is complete, the critic is asked. For a poem that he refuses, print "NAME:
+refused: " and why. When all three have had their verdict, the program ends. As it is,
+it never does: find out why, and mend it.
 """
 
 import asyncio

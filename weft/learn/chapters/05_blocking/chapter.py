@@ -37,7 +37,11 @@ CHECK = nothing_blocks()
 def nobody_blocks(run: Run) -> Verdict:
     """Judge whether the loop's thread slept; that threads were started tells which mistake it is."""
     verdict = CHECK.judge(run)
-    return verdict if verdict.holds else missed(verdict.evidence, SLEEPS_FOR_A_THREAD if run.threads else SLEEPS)
+    return (
+        verdict
+        if verdict.holds
+        else missed(verdict.evidence, SLEEPS_FOR_A_THREAD if run.threads else SLEEPS)
+    )
 
 
 @requirement("the clock ticks while books are looked for")
@@ -46,8 +50,15 @@ def clock_ticks(run: Run) -> Verdict:
     clock, readers = run.task("clock"), tasks_of(run, READERS)
     if clock is None or len(readers) < len(READERS):
         return missed("there is no clock, or a reader is missing")
-    begin, end = max(task.begin_ns for task in readers), min(task.end_ns for task in readers)
-    ticks = [phase for phase in clock.phases if phase.activity is Activity.RUNNING and begin < phase.begin_ns < end]
+    begin, end = (
+        max(task.begin_ns for task in readers),
+        min(task.end_ns for task in readers),
+    )
+    ticks = [
+        phase
+        for phase in clock.phases
+        if phase.activity is Activity.RUNNING and begin < phase.begin_ns < end
+    ]
     evidence = f"it ticks {len(ticks)} times before the first reader is done"
     return met(evidence) if len(ticks) >= 3 else missed(evidence, SLEEPS)
 
@@ -58,15 +69,26 @@ def searches_overlap(run: Run) -> Verdict:
     looped = loop_threads(run)
     searches = {}
     for task in tasks_of(run, READERS):
-        held = [piece for piece in run.timeline.slices if piece.task == task.number and piece.thread not in looped]
+        held = [
+            piece
+            for piece in run.timeline.slices
+            if piece.task == task.number and piece.thread not in looped
+        ]
         if held:
             searches[task.name] = (held[0].begin_ns, held[-1].end_ns)
     if len(searches) < len(READERS):
-        return missed(f"searches in other threads: {', '.join(searches) or 'none'}", SLEEPS)
-    last_begin, first_end = max(begin for begin, _ in searches.values()), min(end for _, end in searches.values())
+        return missed(
+            f"searches in other threads: {', '.join(searches) or 'none'}", SLEEPS
+        )
+    last_begin, first_end = (
+        max(begin for begin, _ in searches.values()),
+        min(end for _, end in searches.values()),
+    )
     if last_begin < first_end:
         return met(f"for {ms(first_end - last_begin)} all three look for their books")
-    return missed(f"one is over {ms(last_begin - first_end)} before another begins", QUEUES)
+    return missed(
+        f"one is over {ms(last_begin - first_end)} before another begins", QUEUES
+    )
 
 
 CHAPTER = Chapter(
@@ -87,7 +109,11 @@ CHAPTER = Chapter(
     ),
     requirements=[
         ends_well(),
-        prints("Ada: Weaving is on shelf 4", "Ben: Rivers is on shelf 12", "Cleo: Timetables is on the floor"),
+        prints(
+            "Ada: Weaving is on shelf 4",
+            "Ben: Rivers is on shelf 12",
+            "Cleo: Timetables is on the floor",
+        ),
         has_tasks("clock", *READERS),
         was_called("archive.find", 3, asked="the archive is asked three times"),
         nobody_blocks,

@@ -1,7 +1,7 @@
 """Exercise 5: three readers ask an archive, and a clock ticks.
 
-The clock should tick all the time, and nobody should wait while another one's book is looked for. The archive is a
-library that sleeps; change this file only.
+The clock should tick all the time, and nobody should wait while another one's book is
+looked for. The archive is a library that sleeps; change this file only.
 """
 
 import asyncio

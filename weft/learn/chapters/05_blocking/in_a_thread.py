@@ -8,7 +8,7 @@ from weft.learn import poets
 
 
 def look_up(word):
-    """Return what a dictionary on a slow disk says. A plain function, and it takes its time."""
+    """Return what a dictionary on a slow disk says. It takes its time."""
     time.sleep(0.3)
     return f"{word}: what a thread has, while it hangs"
 

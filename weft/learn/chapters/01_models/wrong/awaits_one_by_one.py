@@ -1,7 +1,9 @@
-"""It waits without holding the thread, and gives it nothing else to run: one task awaits one answer after another.
+"""It waits without holding the thread, and gives it nothing else to run: one task
+awaits one answer after another.
 
-Hint: One task does it all: what it awaits is part of it, so each thing begins when the one before it is over. Make
-each a task of its own, all of them before the first wait: asyncio.gather or a TaskGroup.
+Hint: One task does it all: what it awaits is part of it, so each thing begins when the
+one before it is over. Make each a task of its own, all of them before the first wait:
+asyncio.gather or a TaskGroup.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """It has tasks, and each still sleeps as before: the only thread sleeps with it.
 
-Hint: A call in one task sleeps and holds the only thread, so nobody else can go on. Wait with await instead: the loop
-can then run the others.
+Hint: A call in one task sleeps and holds the only thread, so nobody else can go on.
+Wait with await instead: the loop can then run the others.
 """
 
 import asyncio
@@ -20,7 +20,9 @@ async def ask(library, seconds):
 
 async def main():
     """Ask all of them, and print the answers in the order of the list."""
-    for answer in await asyncio.gather(*(ask(library, seconds) for library, seconds in LIBRARIES)):
+    for answer in await asyncio.gather(
+        *(ask(library, seconds) for library, seconds in LIBRARIES)
+    ):
         print(answer)
 
 

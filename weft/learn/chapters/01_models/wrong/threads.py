@@ -1,6 +1,7 @@
 """It is as fast, and needs a thread for each library.
 
-Hint: Every task waits in a thread of its own. Here they have to share one: let one loop run them all, as coroutines.
+Hint: Every task waits in a thread of its own. Here they have to share one: let one loop
+run them all, as coroutines.
 """
 
 import time

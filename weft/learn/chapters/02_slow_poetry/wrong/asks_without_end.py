@@ -1,7 +1,9 @@
-"""It never waits: it asks every poet, again and again, whether something has come. It prints the right thing.
+"""It never waits: it asks every poet, again and again, whether something has come. It
+prints the right thing.
 
-Hint: It asks again and again whether something has come, and keeps a processor busy with it. Let the system say when:
-select sleeps until at least one connection has something.
+Hint: It asks again and again whether something has come, and keeps a processor busy
+with it. Let the system say when: select sleeps until at least one connection has
+something.
 """
 
 import socket

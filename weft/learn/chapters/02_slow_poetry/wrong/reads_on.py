@@ -1,7 +1,9 @@
-"""It waits for all of them in select, and then reads on from the one that spoke, until he hangs up.
+"""It waits for all of them in select, and then reads on from the one that spoke, until
+he hangs up.
 
-Hint: select promised one recv that does not wait, and no more than one. The next recv waits for the next line and
-holds the thread, while others have spoken. Take one piece, and go back to select.
+Hint: select promised one recv that does not wait, and no more than one. The next recv
+waits for the next line and holds the thread, while others have spoken. Take one piece,
+and go back to select.
 """
 
 import select

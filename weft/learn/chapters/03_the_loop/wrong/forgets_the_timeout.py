@@ -1,7 +1,9 @@
-"""It has timers, and looks at them after each wait. But select waits for a line to come, however long that takes.
+"""It has timers, and looks at them after each wait. But select waits for a line to
+come, however long that takes.
 
-Hint: The bell rings only when a line has come: select does not know of your timers, and waits for connections alone.
-Tell it to come back when the first timer is due, even if nothing has come.
+Hint: The bell rings only when a line has come: select does not know of your timers, and
+waits for connections alone. Tell it to come back when the first timer is due, even if
+nothing has come.
 """
 
 import heapq
@@ -25,7 +27,9 @@ class Loop:
         self.ready.append((call, args))
 
     def call_later(self, delay, call, *args):
-        heapq.heappush(self.timers, (time.monotonic() + delay, next(self.numbers), call, args))
+        heapq.heappush(
+            self.timers, (time.monotonic() + delay, next(self.numbers), call, args)
+        )
 
     def add_reader(self, connection, call, *args):
         self.readers[connection] = (call, args)

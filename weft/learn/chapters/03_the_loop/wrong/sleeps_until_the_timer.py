@@ -1,7 +1,8 @@
-"""It has timers, and the loop sleeps until the first is due: meanwhile it reads nothing. It prints the right thing.
+"""It has timers, and the loop sleeps until the first is due: meanwhile it reads
+nothing. It prints the right thing.
 
-Hint: The loop sleeps until its next timer, and does not see what comes in meanwhile. There must be one place where it
-waits, for both: select takes the time as its timeout.
+Hint: The loop sleeps until its next timer, and does not see what comes in meanwhile.
+There must be one place where it waits, for both: select takes the time as its timeout.
 """
 
 import heapq
@@ -25,7 +26,9 @@ class Loop:
         self.ready.append((call, args))
 
     def call_later(self, delay, call, *args):
-        heapq.heappush(self.timers, (time.monotonic() + delay, next(self.numbers), call, args))
+        heapq.heappush(
+            self.timers, (time.monotonic() + delay, next(self.numbers), call, args)
+        )
 
     def add_reader(self, connection, call, *args):
         self.readers[connection] = (call, args)

@@ -1,7 +1,7 @@
 """It catches the refusal, and stops the loop as soon as one poem has its verdict.
 
-Hint: The loop was stopped while poems were still coming: stop() ends it for everybody. Keep count of those that are
-still to come, and stop it when there is none.
+Hint: The loop was stopped while poems were still coming: stop() ends it for everybody.
+Keep count of those that are still to come, and stop it when there is none.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """It goes on after the refusal, and nobody hears of it.
 
-Hint: The refusal was caught, and then nothing was done about it: whoever reads the output takes the poem for lost.
-Catch the exception that you expect, and print what it says.
+Hint: The refusal was caught, and then nothing was done about it: whoever reads the
+output takes the poem for lost. Catch the exception that you expect, and print what it
+says.
 """
 
 import asyncio

@@ -1,7 +1,9 @@
-"""It prints the right thing. But its callbacks do not take what has come: each waits for a whole poem.
+"""It prints the right thing. But its callbacks do not take what has come: each waits
+for a whole poem.
 
-Hint: A callback waits, and it was the loop that called it: until it returns, nobody else is called. Do not wait in a
-callback; take what has come and return, and you are called again when there is more.
+Hint: A callback waits, and it was the loop that called it: until it returns, nobody
+else is called. Do not wait in a callback; take what has come and return, and you are
+called again when there is more.
 """
 
 import socket

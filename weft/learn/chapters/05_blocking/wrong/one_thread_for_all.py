@@ -1,7 +1,8 @@
-"""It hands all the calls to one and the same thread, so they wait for one another there.
+"""It hands all the calls to one and the same thread, so they wait for one another
+there.
 
-Hint: The loop is free now, but the calls queue for one thread, and each reader waits for those before. Let each call
-have a thread: asyncio.to_thread takes one of several.
+Hint: The loop is free now, but the calls queue for one thread, and each reader waits
+for those before. Let each call have a thread: asyncio.to_thread takes one of several.
 """
 
 import asyncio
@@ -16,7 +17,9 @@ thread = ThreadPoolExecutor(max_workers=1)
 
 async def reader(name, title):
     await asyncio.sleep(0.1)
-    place = await asyncio.get_running_loop().run_in_executor(thread, archive.find, title)
+    place = await asyncio.get_running_loop().run_in_executor(
+        thread, archive.find, title
+    )
     print(f"{name}: {title} is on {place}")
 
 

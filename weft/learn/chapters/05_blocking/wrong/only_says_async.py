@@ -1,7 +1,9 @@
-"""It wraps the call in an async function, and the call sleeps in the loop's thread as before. The output is right.
+"""It wraps the call in an async function, and the call sleeps in the loop's thread as
+before. The output is right.
 
-Hint: The archive sleeps in the loop's thread, and everybody with it; an async def around a call does not change how
-the call waits. Hand the call to another thread, and await what that returns: asyncio.to_thread.
+Hint: The archive sleeps in the loop's thread, and everybody with it; an async def
+around a call does not change how the call waits. Hand the call to another thread, and
+await what that returns: asyncio.to_thread.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """It hands the call to a thread, and then sleeps until the thread has done.
 
-Hint: The call is in another thread now, but then the loop's thread sleeps until that one is done. Never ask a thread
-for its result and wait there: await it, with asyncio.to_thread or loop.run_in_executor.
+Hint: The call is in another thread now, but then the loop's thread sleeps until that
+one is done. Never ask a thread for its result and wait there: await it, with
+asyncio.to_thread or loop.run_in_executor.
 """
 
 import asyncio
