@@ -1,6 +1,7 @@
 # make demo   sets everything up and runs the three models on real servers
 # make test   sets everything up and runs every test, on both builds and on each Python that is installed
 # make check  the linters and the type checker alone
+# make docs   builds the site in build/site: runs the course's programs and draws them; needs Graphviz
 # make bench  side by side with the peers, half an hour; bench-quick: a minute or two, figures worth little
 # make clean  removes what the above made
 
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find weft -name '*.py' -o -name '*.p[xy][dx]' -o -name '*.h')
 
-.PHONY: demo test check bench bench-quick clean
+.PHONY: demo test check docs bench bench-quick clean
 
 demo: $(VENV)/.built
 	$(BIN)/python examples/poetry/demo.py
@@ -23,6 +24,12 @@ check: $(VENV)/.tested
 	$(BIN)/mypy
 	$(BIN)/python tools/draw_lifecycle.py --check
 	$(BIN)/python tools/draw_chains.py --check
+
+docs: $(VENV)/.docs
+	$(BIN)/python tools/course_pages.py docs/learn
+	$(BIN)/python -m sphinx -W --keep-going -q -E -b html docs build/site
+	$(BIN)/python tools/check_site.py build/site
+	@echo "The site is in build/site/index.html"
 
 # make bench BENCH=--noisy gives an option to each of them
 QUICK :=
@@ -68,11 +75,15 @@ $(VENV)/.tested: $(VENV)/.built
 	$(BIN)/python -m pip install --quiet --group test --group check --group ecosystem
 	touch $@
 
+$(VENV)/.docs: $(VENV)/.built
+	$(BIN)/python -m pip install --quiet --group docs
+	touch $@
+
 $(VENV)/.bench: $(VENV)/.built
 	$(BIN)/python -m pip install --quiet --group bench
 	touch $@
 
 clean:
-	rm -rf .venv .venv-* build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* build docs/learn *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find weft -name '*.so' -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -33,9 +33,8 @@ def told(graded) -> str:
 
 def test_chapters_are_numbered_from_one():
     assert [found.number for found in chapters()] == list(range(1, len(chapters()) + 1))
-    assert {path.name for path in FOLDER.iterdir() if path.name != "__pycache__"} == {
-        each.name for each in chapters()
-    }
+    folders = {path.name for path in FOLDER.iterdir() if path.is_dir() and path.name[0] not in "._"}
+    assert folders == {found.name for found in chapters()}
 
 
 def test_a_chapter_that_is_not_there_is_refused_with_those_that_are():
