@@ -1,5 +1,6 @@
 """The examples as a user runs them: programs whose output is read, that are talked to, and ended by Ctrl-C."""
 
+import importlib.util
 import os
 import re
 import selectors
@@ -108,6 +109,14 @@ class Program:
 def example(name, *arguments):
     """Return the command of an example."""
     return [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
+
+
+def load(name):
+    """Return an example's module."""
+    spec = importlib.util.spec_from_file_location(Path(name).stem, EXAMPLES / name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def weft(*arguments):

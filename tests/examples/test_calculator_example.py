@@ -1,7 +1,9 @@
 from collections.abc import Iterator
 
 import pytest
-from running import LOCAL, Program, Talk, example, weft
+from running import LOCAL, Program, Talk, example, load, weft
+
+from weft.testing import Peer
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +88,16 @@ def test_ctrl_c_closes_the_conversations_and_ends_it_with_0(start):
 
         assert talk.hear_end() == b""
         assert calculator.wait_ended() == 0
+
+
+def test_the_protocol_can_be_tested_without_a_socket():
+    peer = Peer(load("calculator.py").Calculator(), fragments=1)  # every byte arrives alone
+
+    peer.send(b"6 * 7\r\ntwo\n")
+    peer.end()
+
+    assert peer.take() == f"42\nerror: 'two' cannot be computed: {HINT}\n".encode()
+    assert peer.is_closed
 
 
 def test_weft_serves_the_class_as_it_is(start):
