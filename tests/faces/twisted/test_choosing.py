@@ -74,13 +74,15 @@ def test_trial_knows_the_reactor_by_name(tmp_path):
 
 
 def test_twist_serves_with_the_reactor_until_ctrl_c():
-    words = [sys.executable, script("twist"), "--reactor=weft", "--log-format=text", "web", "--listen=tcp:0"]
+    words = [sys.executable, script("twist"), "--reactor=weft", "--log-format=text", "web", "--listen=tcp:0:interface=127.0.0.1"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         lines = []
         for line in process.stdout:
             lines.append(line)
-            if "Site starting" in line:
+            started = re.search(r"Site starting on (\d+)", line)
+            if started:  # it answers once it runs, and then it handles signals
+                urllib.request.urlopen(f"http://127.0.0.1:{started[1]}/", timeout=FOREVER_S).close()
                 process.send_signal(signal.SIGINT)
         process.wait(FOREVER_S)
 
