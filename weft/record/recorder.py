@@ -295,7 +295,8 @@ class LoopRecorder(Observer):
     def routine_ended(self, number: int, error: BaseException | None) -> None:
         """Record the end of its last step, and its own."""
         self.current = self.outer.pop()
-        self.recorder.end_task(number, self.thread, error)
+        self.recorder.end_step(number, self.thread)
+        self.recorder.finish_task(number, self.thread, error)
 
     def timer_made(self, timer: Any) -> None:
         """Record a new timer."""
