@@ -1,6 +1,7 @@
 """docs/deferreds.md: its programs run and print what the page says, and its names are there."""
 
 import builtins
+import os
 import re
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import pytest
 import weft
 from weft.deferred import Deferred
 
-PAGE = (Path(__file__).parents[2] / "docs" / "deferreds.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "deferreds.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```.*?```text\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -28,6 +30,7 @@ def test_a_program_of_the_page_prints_what_the_page_says(program, output, tmp_pa
         check=False,
         timeout=60,
         cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
 
     assert (done.stdout, done.stderr) == (output, "")
