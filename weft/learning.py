@@ -17,6 +17,7 @@ from rich.markdown import Markdown
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
+from rich.theme import Theme
 
 from weft.errors import WeftError
 from weft.learn import pages
@@ -351,7 +352,7 @@ def show_pictures(found: Chapter, drawn: Sequence[Drawn], svg_path: Path | None,
 
 def make_console() -> Console:
     """Return the console that the course is shown on."""
-    return Console(highlight=False)
+    return Console(highlight=False, theme=Theme({"markdown.code": "bold cyan", "markdown.code_block": "default"}))
 
 
 def text_width(console: Console) -> int:

@@ -71,7 +71,7 @@ class Chapter:
     reporting: Sequence[str] = ()
     """Those of its files that write to standard error, because that is their lesson. All others must not."""
     also: Sequence[str] = ()
-    """Further files that the learner gets; a name that is not in the chapter's folder is one of weft/learn's."""
+    """Further files that the learner gets."""
     pictures: Sequence[Picture] = field(default_factory=lambda: (Timelines(),))
     interpreted: bool = False
     """Whether its programs run on the interpreted build, where a stack and a debugger see Weft's own steps."""
@@ -110,8 +110,7 @@ class Chapter:
 
     def original(self, name: str) -> Path:
         """Return where a file of the chapter lies."""
-        own = self.folder / name
-        return own if own.exists() else FOLDER.parent / name
+        return self.folder / name
 
     def text(self) -> str:
         """Return the chapter's text, as it is written: `weft.learn.pages` fills it in."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from weft.errors import WeftError
 
 HERE = Path(__file__).resolve().parent
-SCRIPT = HERE / "poet.py"
+SCRIPT = HERE / "chapters" / "02_slow_poetry" / "poet.py"
+"""What a learner reads in chapter 2 is what runs."""
 PATIENCE_S = 20.0
 
 
