@@ -1,7 +1,7 @@
 """Chapter 3: what it asks, before the run and of the exercise."""
 
 from weft.learn.chapter import Chapter, Prediction, Verdict
-from weft.learn.poets import poem
+from weft.learn.poetry import poem
 from weft.learn.requirements import (
     BLOCKS_MS,
     ends_well,

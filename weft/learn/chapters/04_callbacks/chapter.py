@@ -2,7 +2,7 @@
 
 from weft.learn.chapter import Chapter, Prediction
 from weft.learn.pictures import Timelines
-from weft.learn.poets import poem
+from weft.learn.poetry import poem
 from weft.learn.requirements import (
     done_when_the_slowest_is,
     ends_well,
