@@ -1,4 +1,4 @@
-"""The named tests: those that only asyncio's own loop can pass, since they reach into what is private to it."""
+"""The named tests: those that are not asked of Weft, each for a reason that stands beside it in a list."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LIST = Path(__file__).with_name("white_box.toml")
+ASYNCIO_LIST = Path(__file__).with_name("white_box.toml")
+TWISTED_LIST = Path(__file__).with_name("twisted_named.toml")
 
 
 @dataclass
@@ -25,17 +26,20 @@ class Group:
         return (self.pythons is None or python in self.pythons) and (self.builds is None or build in self.builds)
 
 
-def groups() -> list[Group]:
-    """Return every group of the list."""
-    entries: list[dict[str, Any]] = tomllib.loads(LIST.read_text()).get("group", [])
+def groups(path: Path) -> list[Group]:
+    """Return every group of a list."""
+    entries: list[dict[str, Any]] = tomllib.loads(path.read_text()).get("group", [])
     return [Group(**entry) for entry in entries]
 
 
-def named_on(build: str, python: str | None = None) -> dict[str, Group]:
-    """Return the named tests of one Python (this one) and build. Raises ValueError for a test that is named twice."""
+def named_on(path: Path, build: str, python: str | None = None) -> dict[str, Group]:
+    """Return the tests that a list names on one Python (this one) and build.
+
+    Raises ValueError for a test that is named twice.
+    """
     python = python or ".".join(platform.python_version_tuple()[:2])
     named: dict[str, Group] = {}
-    for group in groups():
+    for group in groups(path):
         if group.holds_on(python, build):
             for test in group.tests:
                 if test in named:

@@ -18,9 +18,11 @@ import time
 from pathlib import Path
 
 import harness
+import report
 import substitute
-from named import named_on
+from named import ASYNCIO_LIST, named_on
 
+MET = "loops"
 JOBS = 3 * (os.cpu_count() or 1)
 """Most of the time the tests wait."""
 
@@ -39,49 +41,17 @@ def main() -> int:
     if unknown:
         parser.error(f"no such module: {', '.join(unknown)}; there are {', '.join(harness.MODULES)}")
     modules = options.modules or harness.MODULES
-    named = named_on(options.python_build) if options.loop == "weft" else {}
+    named = named_on(ASYNCIO_LIST, options.python_build) if options.loop == "weft" else {}
     start = time.monotonic()
     figures = harness.conform(options.loop, options.python_build, named, modules, options.jobs)
-    print_figures(figures, modules, options.reasons)
+    report.show(figures, modules, MET, options.reasons)
     build = f", {options.python_build} build" if options.loop == "weft" else ""
     version = ".".join(map(str, sys.version_info[:3]))
-    print(f"{options.loop}{build}, Python {version}, {time.monotonic() - start:.0f} s: {figures.line()}")
+    print(f"{options.loop}{build}, Python {version}, {time.monotonic() - start:.0f} s: {figures.line(MET)}")
     if options.json is not None:
         about = {"loop": options.loop, "build": options.python_build, "python": version}
-        options.json.write_text(json.dumps(about | as_json(figures), indent=1))
+        options.json.write_text(json.dumps(about | report.as_json(figures), indent=1))
     return 0 if figures.is_good() else 1
-
-
-def print_figures(figures: harness.Figures, modules: list[str] | tuple[str, ...], with_reasons: bool) -> None:
-    """Print a line for each module, and one for each test that is to be looked at."""
-    shown = set(figures.failed)
-    for module in modules:
-        own = figures.of_module(module)
-        if own.outcomes:
-            print(f"{module.removeprefix('test_'):20} {own.line()}")
-    for title, names in (
-        ("failed", figures.failed),
-        ("passes though it is named: take it off the list", figures.pass_though_named),
-        ("is named, and not in this release of Python", figures.absent),
-        ("passed at the second attempt", figures.passed_again),
-        ("made no loop of the kind under test", figures.loopless),
-    ):
-        for name in names:
-            print(f"{title}: {name}")
-            if with_reasons and name in shown:
-                print(f"{figures.outcomes[name].status}\n{figures.outcomes[name].reason}\n")
-
-
-def as_json(figures: harness.Figures) -> dict[str, object]:
-    """Return the figures for another program to read."""
-    slowest = sorted(figures.outcomes, key=lambda name: -figures.outcomes[name].seconds)
-    return {
-        "ran": figures.ran,
-        "loops": figures.loops,
-        "passed_again": figures.passed_again,
-        "verdicts": figures.verdicts(),
-        "slowest": {name: figures.outcomes[name].seconds for name in slowest[:20]},
-    }
 
 
 if __name__ == "__main__":

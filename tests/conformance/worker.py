@@ -111,7 +111,7 @@ def flattened(suite: Any) -> list[unittest.TestCase]:
 
 def main() -> None:
     """Answer commands until there are no more."""
-    kind, commands_fd, answers_fd = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    kind, commands_fd, answers_fd = sys.argv[1], int(sys.argv[2]), int(os.environ["CONFORMANCE_ANSWERS_FD"])
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
     for fd in (commands_fd, answers_fd):
         os.set_inheritable(fd, False)
