@@ -23,7 +23,9 @@ from pathlib import Path
 
 import report
 import twisted_suite
+from figures import is_passed
 from named import TWISTED_LIST, named_on
+from processes import Outcome
 from trial import KINDS
 
 BUILDS = ("compiled", "interpreted")
@@ -39,6 +41,8 @@ def main() -> int:
     parser.add_argument("--python-build", choices=BUILDS, default="compiled", help="which build of Weft runs")
     parser.add_argument("--reactor", choices=KINDS, default="weft", help="what the tests run on")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="modules at a time (%(default)s)")
+    parser.add_argument("--limit", type=float, default=60, metavar="S", help="seconds for each test (%(default)g)")
+    parser.add_argument("--tell", action="store_true", help="say at once what did not pass at the first attempt")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and the failed tests there, too")
     parser.add_argument("--reasons", action="store_true", help="show why tests failed")
     options = parser.parse_args()
@@ -48,7 +52,15 @@ def main() -> int:
     modules = options.modules or twisted_suite.modules_of(options.suite)
     named = named_on(TWISTED_LIST, options.python_build) if options.reactor == "weft" else {}
     start = time.monotonic()
-    figures = twisted_suite.conform(options.reactor, options.python_build, named, modules, options.jobs)
+    figures = twisted_suite.conform(
+        options.reactor,
+        options.python_build,
+        named,
+        modules,
+        options.limit,
+        options.jobs,
+        tell if options.tell else lambda outcome: None,
+    )
     report.show(figures, modules, MET, options.reasons)
     python = ".".join(map(str, sys.version_info[:3]))
     about = {"reactor": options.reactor, "build": options.python_build, "python": python}
@@ -61,6 +73,12 @@ def main() -> int:
     if options.json is not None:
         options.json.write_text(json.dumps(about | report.as_json(figures), indent=1))
     return 0 if figures.is_good() else 1
+
+
+def tell(outcome: Outcome) -> None:
+    """Say that a test did not pass."""
+    if not is_passed(outcome):
+        print(f"{outcome.status}: {outcome.name} {outcome.reason[-2000:]}", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from named import Group
 from processes import Outcome
 from trial import KINDS, Trial
 
-LIMIT_S = 60.0
 STOCK = "epoll"
 GLOBAL = (
     "twisted.test.test_sslverify",
@@ -96,16 +95,17 @@ def conform(
     build: str,
     named: dict[str, Group],
     modules: Iterable[str],
+    limit_s: float,
     jobs: int = 2,
     tell: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Figures:
-    """Run the modules' tests on a kind of reactor, and judge what became of them."""
+    """Run the modules' tests on a kind of reactor, each for `limit_s` at most; judge what became of them."""
     environ = dict(os.environ, WEFT_PURE="1" if build == "interpreted" else "0", WEFT_EXPECT_BUILD=build)
     environ.pop("PYTHONASYNCIODEBUG", None)
 
     def run(kind: str, batches: list[list[str]], jobs: int) -> dict[str, Outcome]:
         return processes.share_out(
-            batches, lambda: Trial(KINDS[kind], environ, LIMIT_S), Trial.outcomes_of, jobs, tell
+            batches, lambda: Trial(KINDS[kind], environ, limit_s), Trial.outcomes_of, jobs, tell
         )
 
     def run_ours(names: list[str], is_alone: bool) -> dict[str, Outcome]:

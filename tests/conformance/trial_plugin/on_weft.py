@@ -4,7 +4,7 @@ import asyncio
 
 
 def install() -> None:
-    """Make a policy of Weft's loops the process's, so that every loop a test makes is one, and install the reactor."""
+    """Make a policy of Weft's loops the process's, so that every loop made is one, and install the reactor."""
     from twisted.internet import asyncioreactor
 
     import weft
