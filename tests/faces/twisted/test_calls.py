@@ -39,6 +39,21 @@ def test_a_call_tells_of_itself(reactor):
     assert "called=0 cancelled=0 print(1, two=2)" in repr(call)
 
 
+def test_a_calls_moments_are_on_the_reactors_clock_even_where_a_test_replaces_it(reactor):
+    reactor.seconds = lambda: 100
+
+    call = reactor.callLater(5, print)
+    moments = [call.getTime()]
+    call.reset(7)
+    moments.append(call.getTime())
+    call.delay(1)
+    moments.append(call.getTime())
+
+    assert moments == [105, 107, 108]
+    assert call.seconds() == 100
+    assert "[8.0s]" in repr(call)
+
+
 def test_calls_come_by_their_moments_and_equal_ones_in_order(reactor):
     made = []
     for name, delay in (("c", 0.02), ("a", 0), ("b", 0)):

@@ -7,7 +7,7 @@ cdef long long FAR_NS
 
 cdef class DelayedCall(TimerHandle):
     cdef readonly Core owner
-    cdef readonly object func, kw, creator
+    cdef readonly object func, kw, seconds, creator
     cdef readonly bint called
     cdef readonly double time
     cdef int check_active(self) except -1
@@ -20,6 +20,8 @@ cdef class ThreadCall:
     cdef object kw
 
 @cython.locals(call=DelayedCall)
-cpdef DelayedCall make_call(Core core, double delay_s, object function, tuple args, object kw, object creator)
+cpdef DelayedCall make_call(
+    Core core, double delay_s, object function, tuple args, object kw, object seconds, object creator
+)
 
 cdef long long wait_ns(double seconds)

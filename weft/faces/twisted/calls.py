@@ -5,7 +5,6 @@ What a call raises is logged by Twisted, and disturbs nothing else.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -29,12 +28,13 @@ class DelayedCall(TimerHandle):
     clock that is set changes nothing about when it comes.
     """
 
-    __slots__ = ("called", "creator", "func", "kw", "owner", "time")
+    __slots__ = ("called", "creator", "func", "kw", "owner", "seconds", "time")
 
     owner: Core
     func: Any
     kw: Any
     called: bool
+    seconds: Callable[[], float]  # the reactor's clock, which a program's tests may replace
     time: float
     creator: Any  # in Twisted's debug mode, the lines of the stack of where the call was made; else None
 
@@ -95,7 +95,7 @@ class DelayedCall(TimerHandle):
     def reset(self, secondsFromNow: float) -> None:
         """Have the call come in so many seconds from now. Raises AlreadyCalled or AlreadyCancelled."""
         self.check_active()
-        self.move(time.time() + secondsFromNow)
+        self.move(self.seconds() + secondsFromNow)
 
     def delay(self, secondsLater: float) -> None:
         """Have the call come so many seconds later than was said. Raises AlreadyCalled or AlreadyCancelled."""
@@ -114,7 +114,7 @@ class DelayedCall(TimerHandle):
         self.time = moment
         if self.heap is not None:
             self.heap.remove(self)
-        self.when_ns = self.owner.clock.now_ns() + wait_ns(moment - time.time())
+        self.when_ns = self.owner.clock.now_ns() + wait_ns(moment - self.seconds())
         self.owner.push_timer(self)
 
     def made_here(self) -> str:
@@ -125,7 +125,7 @@ class DelayedCall(TimerHandle):
 
     def __repr__(self) -> str:
         name = "" if self.func is None else f" {name_of(self.func)}({self.written_arguments()})"
-        left = self.time - time.time()
+        left = self.time - self.seconds()
         creator = "" if self.creator is None else "\n\ntraceback at creation: \n\n" + "    ".join(self.creator)
         state = f"called={int(self.called)} cancelled={int(self.is_cancelled)}"
         return f"<DelayedCall 0x{id(self):x} [{left}s] {state}{name}{creator}>"
@@ -156,14 +156,17 @@ class ThreadCall:
             log.failure("while handling call from thread")
 
 
-def make_call(core: Core, delay_s: float, function: Any, args: Any, kw: Any, creator: Any) -> DelayedCall:
-    """Return a call of `function` that comes in `delay_s` seconds."""
+def make_call(
+    core: Core, delay_s: float, function: Any, args: Any, kw: Any, seconds: Any, creator: Any
+) -> DelayedCall:
+    """Return a call of `function` that comes in `delay_s` seconds; `seconds` is the reactor's clock."""
     call = DelayedCall.__new__(DelayedCall)
     call.owner = core
     call.func = function
     call.kw = kw
     call.called = False
-    call.time = time.time() + delay_s
+    call.seconds = seconds
+    call.time = seconds() + delay_s
     call.creator = creator
     call.callback = call
     call.arguments = args

@@ -134,7 +134,7 @@ class WeftReactor(AsyncioSelectorReactor):
         """Call `callable(*args, **kw)` in `delay` seconds; return the call (IDelayedCall)."""
         assert delay >= 0, f"{delay} is not greater than or equal to 0 seconds"
         creator = traceback.format_stack()[:-1] if base.DelayedCall.debug else None
-        return make_call(self.loop, delay, callable, args, kw, creator)
+        return make_call(self.loop, delay, callable, args, kw, self.seconds, creator)
 
     def getDelayedCalls(self) -> list[DelayedCall]:
         """Return the calls that are still to come."""
