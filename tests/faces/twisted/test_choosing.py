@@ -6,11 +6,13 @@ import select
 import signal
 import subprocess
 import sys
+import textwrap
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+import weft.faces.twisted
 from tests.faces.twisted.programs import FOREVER_S, attempt, command, run
 
 PROGRAM = """
@@ -37,6 +39,12 @@ def script(name):
 
 def test_install_makes_it_the_reactor():
     assert run(PROGRAM) == "WeftReactor\n"
+
+
+def test_the_module_of_the_reactors_class_installs_it_as_those_of_twisteds_reactors_do():
+    name = weft.faces.twisted.WeftReactor.__module__
+
+    assert run(f"import {name}\n{name}.install()\n" + textwrap.dedent(PROGRAM), install=False) == "WeftReactor\n"
 
 
 def test_weft_run_gives_a_script_that_says_nothing_of_reactors_one(tmp_path):

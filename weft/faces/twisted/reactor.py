@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import builtins
 import signal
+import sys
 import threading
 import traceback
 import weakref
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from twisted.internet import base, process
+from twisted.internet import base, error, main, process
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.interfaces import IDelayedCall, IReactorDaemonize
 from twisted.internet.posixbase import PosixReactorBase
@@ -232,6 +233,31 @@ class WeftReactor(AsyncioSelectorReactor):
     ) -> tcp.Connector:
         """Connect with TLS; return the connector."""
         return self.connectTCP(host, port, wrapped(factory, contextFactory, True), timeout, bindAddress)
+
+
+def install(loop: Loop | None = None) -> WeftReactor:
+    """Make Weft's reactor the one that `from twisted.internet import reactor` gives; return it.
+
+    It runs on `loop`, else on the loop that runs in this thread, else on a new one, which becomes the thread's
+    current event loop. Raises ReactorAlreadyInstalledError if a reactor was chosen already.
+    """
+    reactor = WeftReactor(loop)
+    try:
+        main.installReactor(reactor)
+    except error.ReactorAlreadyInstalledError:
+        raise error.ReactorAlreadyInstalledError(explain_installed()) from None
+    if not reactor.loop.is_running():
+        asyncio.set_event_loop(reactor.loop)
+    return reactor
+
+
+def explain_installed() -> str:
+    """Return what to do where a reactor was chosen already."""
+    chosen = type(sys.modules["twisted.internet.reactor"])
+    return (
+        f"this program has a reactor already, {chosen.__module__}.{chosen.__qualname__}: the first import of "
+        "twisted.internet.reactor chooses one. Call weft.faces.twisted.install() before any such import."
+    )
 
 
 class Signals:
