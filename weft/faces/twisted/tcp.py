@@ -447,6 +447,7 @@ class Attempt:
     """A connection that is being made, until it stands or fails: a connector's transport until then."""
 
     transport: Any = Client
+    logstr = "Uninitialized"  # Twisted's word for it
     connected = False
     disconnected = False
 
