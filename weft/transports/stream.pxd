@@ -60,6 +60,7 @@ cdef class Stream(Source):
     cpdef interrupted(self)
     @cython.locals(was_started=cython.bint)
     cdef end(self, int event, error)
+    cdef finish_soon(self, error)
     @cython.locals(observer=Observer)
     cpdef finish(self, error)
     cdef int report(self, str message, error) except -1

@@ -514,6 +514,10 @@ class Stream(Source):
         if self.borrower is not None:
             self.borrower(error or ConnectionAbortedError("the transport was closed while a file was sent"))
             self.borrower = None
+        self.finish_soon(error)
+
+    def finish_soon(self, error: BaseException | None) -> None:
+        """Have `finish` called behind what is ready now."""
         self.loop.push(make_handle(self.finish, (error,), self.context))
 
     def finish(self, error: BaseException | None) -> None:

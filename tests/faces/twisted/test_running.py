@@ -62,6 +62,29 @@ def test_connections_are_lost_at_the_end_and_their_protocols_told():
     assert sorted(out.splitlines()) == ["Client ConnectionLost", "Server ConnectionLost"]
 
 
+def test_calls_that_were_due_before_a_connection_was_closed_come_before_its_end():
+    out = run(
+        """
+        from twisted.internet import protocol, reactor
+        class Server(protocol.Protocol):
+            def dataReceived(self, data):
+                reactor.callLater(0, print, "call")
+                self.transport.loseConnection()
+            def connectionLost(self, reason):
+                print("end")
+                reactor.stop()
+        class Client(protocol.Protocol):
+            def connectionMade(self):
+                self.transport.write(b"close, please")
+        port = reactor.listenTCP(0, protocol.Factory.forProtocol(Server), interface="127.0.0.1")
+        reactor.connectTCP("127.0.0.1", port.getHost().port, protocol.ClientFactory.forProtocol(Client))
+        reactor.run()
+        """
+    )
+
+    assert out.splitlines() == ["call", "end"]
+
+
 def test_ctrl_c_ends_it_cleanly():
     done = attempt(
         """

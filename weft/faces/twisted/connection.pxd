@@ -30,6 +30,7 @@ cdef class TwistedStream(Stream):
     cpdef greet(self)
     cdef peer_ended(self)
     cpdef fail(self, error)
+    cdef finish_soon(self, error)
     @cython.locals(observer=Observer)
     cpdef finish(self, error)
     cdef stop_producer(self)

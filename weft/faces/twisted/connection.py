@@ -125,6 +125,10 @@ class TwistedStream(Stream):
         log.err(reason, system=self.logPrefix())
         self.lose(reason)
 
+    def finish_soon(self, error: Any) -> None:
+        """Have `finish` called by a timer: what `callLater(0, ...)` was told before comes first, as in Twisted."""
+        self.loop.call_later(0, self.finish, error, context=self.context)
+
     def finish(self, error: Any) -> None:
         """Close the socket, and tell the protocol that the connection is over, and why; once."""
         if self.is_over:
