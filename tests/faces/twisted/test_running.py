@@ -85,6 +85,52 @@ def test_calls_that_were_due_before_a_connection_was_closed_come_before_its_end(
     assert out.splitlines() == ["call", "end"]
 
 
+PAUSED = """
+    from twisted.internet import protocol, reactor
+    class Paused(protocol.Protocol):
+        def connectionMade(self):
+            self.transport.pauseProducing()
+        def connectionLost(self, reason):
+            print("lost", reason.type.__name__)
+    class Client(protocol.Protocol):
+        def connectionMade(self):
+            reactor.callWhenRunning(reactor.callLater, 0, look, self.transport)
+    port = reactor.listenTCP(0, protocol.Factory.forProtocol(Paused), interface="127.0.0.1")
+    reactor.connectTCP("127.0.0.1", port.getHost().port, protocol.ClientFactory.forProtocol(Client))
+"""
+
+
+def test_remove_all_gives_what_acts_once_and_nothing_comes_from_it_any_more():
+    out = run(
+        PAUSED
+        + """
+    def look(transport):
+        print(sorted(type(one).__name__ for one in reactor.getReaders()), reactor.getWriters())
+        print(sorted(type(one).__name__ for one in reactor.removeAll()))
+        print(reactor.removeAll(), reactor.getReaders())
+        reactor.crash()
+    reactor.run()
+    """
+    )
+
+    assert out.splitlines() == ["['Client', 'Port'] []", "['Client', 'Port']", "[] []"]
+
+
+def test_disconnecting_all_ends_paused_connections_too():
+    out = run(
+        PAUSED
+        + """
+    def look(transport):
+        reactor.disconnectAll()
+        print(reactor.getReaders(), transport.connected)
+        reactor.crash()
+    reactor.run()
+    """
+    )
+
+    assert out.splitlines() == ["lost ConnectionLost", "[] False"]
+
+
 def test_ctrl_c_ends_it_cleanly():
     done = attempt(
         """

@@ -268,6 +268,10 @@ class TwistedStream(Stream):
         if not self.loop.write_later(self):
             self.loop.push(make_handle(self.flush, (), self.context))
 
+    def is_writing(self) -> bool:
+        """Return whether something that was written, or the end of it, is still to leave."""
+        return self.pending > 0 or self.disconnecting or self.ends_writing
+
     # -- reading
 
     def startReading(self) -> None:

@@ -21,7 +21,8 @@ from twisted.internet import base, error, main, process
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.interfaces import IDelayedCall, IReactorDaemonize
 from twisted.internet.posixbase import PosixReactorBase
-from twisted.python import context
+from twisted.python import context, log
+from twisted.python.failure import Failure
 from zope.interface import classImplements, implementer
 
 from weft.core import _os
@@ -47,7 +48,7 @@ class WeftReactor(AsyncioSelectorReactor):
         self._asyncioEventloop = self.loop
         self.log_stack = LogStack()
         self.descriptors = Descriptors(self, self.loop)
-        self.transports: set[Any] = set()
+        self.transports: dict[Any, None] = {}  # Weft's own, in the order in which they began
         self._owns_run = False
         PosixReactorBase.__init__(self)
         if self.loop.observer is not None:
@@ -181,20 +182,30 @@ class WeftReactor(AsyncioSelectorReactor):
         return self.descriptors.on(_os.READ) + [one for one in self.transports if one.is_reading()]
 
     def getWriters(self) -> list[Any]:
-        """Return what is called when it is writable."""
-        return self.descriptors.on(_os.WRITE)
+        """Return what is called when it is writable, and Weft's own transports that write or connect."""
+        return self.descriptors.on(_os.WRITE) + [one for one in self.transports if one.is_writing()]
 
     def removeAll(self) -> list[Any]:
-        """Call nothing any more for any descriptor; return what was called, and Weft's own transports."""
-        return self.descriptors.clear() + list(self.transports)
+        """Call nothing any more for any descriptor; return what was called: Weft's transports too, if they act."""
+        active = [one for one in self.transports if one.is_reading() or one.is_writing()]
+        for transport in active:
+            transport.stopReading()
+            self.forget(transport)
+        return self.descriptors.clear() + active
+
+    def disconnectAll(self) -> None:
+        """End everything that has a descriptor, at once: Weft's own transports too, be they paused or half closed."""
+        idle = [one for one in self.transports if not (one.is_reading() or one.is_writing())]
+        for selectable in [*self.removeAll(), *idle]:
+            log.callWithLogger(selectable, selectable.connectionLost, Failure(error.ConnectionLost()))
 
     def remember(self, transport: Any) -> None:
         """Count one of Weft's own transports among what `disconnectAll` ends."""
-        self.transports.add(transport)
+        self.transports[transport] = None
 
     def forget(self, transport: Any) -> None:
         """Count it no more: it ended."""
-        self.transports.discard(transport)
+        self.transports.pop(transport, None)
 
     # -- TCP
 

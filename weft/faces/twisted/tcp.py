@@ -352,6 +352,10 @@ class Port(base.BasePort):
         """Return whether connections are accepted."""
         return self.listener is not None and not self.listener.is_held
 
+    def is_writing(self) -> bool:
+        """Return False: a port writes nothing."""
+        return False
+
     def fileno(self) -> int:
         """Return the listening descriptor; -1 when none listens."""
         return -1 if self.socket is None else self.socket.fileno()
@@ -549,6 +553,15 @@ class Attempt:
     def is_reading(self) -> bool:
         """Return False: nothing comes in yet."""
         return False
+
+    def is_writing(self) -> bool:
+        """Return whether it connects: after the name was looked up."""
+        return self.attempt is not None
+
+    def stopReading(self) -> None:
+        """Wait for the connection no more."""
+        if self.attempt is not None:
+            self.attempt.cancel()
 
     def logPrefix(self) -> str:
         """Return what the log says that a message comes from."""
