@@ -87,22 +87,25 @@ def judged(
 ) -> Figures:
     """Judge what became of the modules' tests.
 
-    A test that did not pass is run once more, alone, and then on the stock implementation (None: that is what ran):
-    where that does not pass it either, nothing is asked.
+    A test that did not pass is run on the stock implementation (None: that is what ran): where that does not pass it
+    either, in two attempts, nothing is asked. Where it does, ours has a second attempt, too.
     """
     figures = Figures(outcomes=outcomes)
     names = sorted(outcomes)
-    again = [name for name in names if name not in named and not is_passed(outcomes[name])]
-    again = [name for name in again if outcomes[name].status != "skipped"]
+    doubtful = [name for name in names if not is_passed(outcomes[name])]
+    stock: dict[str, Outcome] = {}
+    if run_stock is not None:
+        stock = run_stock(doubtful, False)
+        stock |= run_stock([name for name in doubtful if is_failed(stock[name])], True)
+    unpassable = {name for name in stock if not is_passed(stock[name])}
+    again = [name for name in doubtful if name not in unpassable and name not in named and is_failed(outcomes[name])]
     for name, outcome in run_ours(again, True).items():
         if is_passed(outcome):
             figures.passed_again.append(name)
-            figures.outcomes[name] = outcome
-    doubtful = [name for name in names if not is_passed(outcomes[name])]
-    stock = {} if run_stock is None else run_stock(doubtful, False)
+            outcomes[name] = outcome
     for name in names:
         outcome = outcomes[name]
-        if name in stock and not is_passed(stock[name]):
+        if name in unpassable:
             figures.not_asked.append(name)
         elif is_passed(outcome):
             (figures.pass_though_named if name in named else figures.passed).append(name)
@@ -111,8 +114,8 @@ def judged(
         else:
             (figures.named if name in named else figures.failed).append(name)
     for module in modules:
-        own = [name for name in set(names) - set(figures.not_asked) if name.startswith(f"{module}.")]
-        if own and not any(outcomes[name].ours for name in own):
+        own = [outcomes[name] for name in names if name.startswith(f"{module}.")]
+        if any(outcome.status == "passed" for outcome in own) and not any(outcome.ours for outcome in own):
             figures.untouched.append(module)
         figures.absent += [name for name in named if name.startswith(f"{module}.") and name not in outcomes]
     return figures
@@ -121,3 +124,8 @@ def judged(
 def is_passed(outcome: Outcome) -> bool:
     """Return whether a test passed on what is under test, and not on something else in its place."""
     return outcome.status == "passed" and (outcome.ours > 0 or outcome.others == 0)
+
+
+def is_failed(outcome: Outcome) -> bool:
+    """Return whether a test did not pass, and may do so at another attempt."""
+    return not is_passed(outcome) and outcome.status != "skipped"

@@ -41,12 +41,17 @@ def main() -> int:
     if options.write is None:
         print(tables)
         return 0
-    before, found_begin, rest = options.write.read_text().partition(BEGIN)
+    write_between(options.write, BEGIN, tables)
+    return 0
+
+
+def write_between(document: Path, begin: str, tables: str) -> None:
+    """Put tables into a document, between the mark at which they begin and the next one at which they end."""
+    before, found_begin, rest = document.read_text().partition(begin)
     _, found_end, after = rest.partition(END)
     if not (found_begin and found_end):
-        parser.error(f"{options.write} has not both marks: {BEGIN} and {END}")
-    options.write.write_text(f"{before}{BEGIN}\n\n{tables}\n{END}{after}")
-    return 0
+        raise SystemExit(f"{document} has not both marks: {begin} and {END}")
+    document.write_text(f"{before}{begin}\n\n{tables}\n{END}{after}")
 
 
 def whole_table(runs: list[dict[str, Any]]) -> str:

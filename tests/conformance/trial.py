@@ -53,9 +53,9 @@ KINDS = {
 
 
 class Trial(processes.Process):
-    """Runs trial, in one process after another."""
+    """Runs trial, in one process after another; a test may take `limit_s`, or what `limits_s` says by its name."""
 
-    def __init__(self, kind: Kind, environ: dict[str, str], limit_s: float) -> None:
+    def __init__(self, kind: Kind, environ: dict[str, str], limit_s: float, limits_s: dict[str, float]) -> None:
         super().__init__()
         self.kind = kind
         self.limit_s = limit_s
@@ -64,6 +64,7 @@ class Trial(processes.Process):
             "CONFORMANCE_REACTOR_MADE": kind.made_by or kind.reactor_class,
             "CONFORMANCE_REACTOR_CLASS": kind.reactor_class,
             "CONFORMANCE_LIMIT_S": str(limit_s),
+            "CONFORMANCE_LIMITS_S": json.dumps({self.id_of(name): limit for name, limit in limits_s.items()}),
             "PATH": path,
             "PYTHONPATH": str(PLUGIN),
         }
@@ -90,11 +91,15 @@ class Trial(processes.Process):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             command = [sys.executable, "-m", "twisted.trial", f"--reactor={self.kind.chosen_by}"]
             command += ["--reporter=outcomes", f"--temp-directory={folder}/trial", *options]
-            self.launch([*command, *(name.replace(SUFFIX, self.kind.suffix) for name in names)], self.environ)
+            self.launch([*command, *map(self.id_of, names)], self.environ)
             try:
                 yield from self.told(position)
             finally:
                 self.stop()
+
+    def id_of(self, name: str) -> str:
+        """Return what trial calls the test of an outcome."""
+        return name.replace(SUFFIX, self.kind.suffix)
 
     def told(self, position: int) -> Iterator[Outcome]:
         """Yield what the process tells, until it ends."""

@@ -8,8 +8,10 @@ stderr.
 from __future__ import annotations
 
 import faulthandler
+import importlib
 import json
 import os
+import signal
 import sys
 import time
 from typing import Any
@@ -25,6 +27,7 @@ MADE = os.environ["CONFORMANCE_REACTOR_MADE"]
 CLASS = namedAny(os.environ["CONFORMANCE_REACTOR_CLASS"])
 """The class of the reactor under test, whoever makes it."""
 LIMIT_S = float(os.environ["CONFORMANCE_LIMIT_S"])
+LIMITS_S = json.loads(os.environ["CONFORMANCE_LIMITS_S"])
 answers = os.fdopen(int(os.environ["CONFORMANCE_ANSWERS_FD"]), "w")
 os.set_inheritable(answers.fileno(), False)
 
@@ -65,14 +68,15 @@ def substitute() -> Tally:
         if name in vars(CLASS):
             count(CLASS, name)
         count(ReactorBase, name)
-    check_build()
+    if "weft" in sys.modules:
+        check_build()
+    if CLASS.__module__.startswith("weft."):
+        importlib.import_module("private_names").add()
     return tally
 
 
 def check_build() -> None:
-    """Raise RuntimeError if Weft runs here, and not in the build that is asked for."""
-    if "weft" not in sys.modules:
-        return
+    """Raise RuntimeError if Weft runs, and not in the build that is asked for."""
     import weft
 
     expected = os.environ["WEFT_EXPECT_BUILD"]
@@ -89,7 +93,7 @@ class Outcomes(Reporter):  # type: ignore[misc]
         self.before = (tally.ours, tally.others)
         self.begin_s = time.perf_counter()
         write({"began": test.id()})
-        faulthandler.dump_traceback_later(LIMIT_S, exit=True)
+        faulthandler.dump_traceback_later(LIMITS_S.get(test.id(), LIMIT_S), exit=True)
 
     def stopTest(self, test: Any) -> None:  # noqa: N802
         faulthandler.cancel_dump_traceback_later()
@@ -139,4 +143,6 @@ def write(line: dict[str, Any]) -> None:
     answers.flush()
 
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for what a shell starts in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 tally = substitute()
