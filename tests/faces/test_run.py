@@ -279,6 +279,63 @@ def test_a_handler_for_the_interrupt_takes_its_place_until_removed():
     assert (code, output, errors) == (0, "handled\nTrue\n", "")
 
 
+def test_who_was_told_of_signals_before_the_loop_watched_is_told_of_them_still():
+    code, output, errors = run_script("""
+        import asyncio, os, signal, socket, weft
+
+        read, written = socket.socketpair()
+        written.setblocking(False)
+        before = signal.set_wakeup_fd(written.fileno())
+        signal.signal(signal.SIGUSR2, lambda number, frame: None)
+
+        async def main():
+            loop = asyncio.get_running_loop()
+            came = asyncio.Queue()
+            loop.add_reader(read, lambda: came.put_nowait(read.recv(100)))
+            os.kill(os.getpid(), signal.SIGUSR2)
+            print(await came.get() == bytes([signal.SIGUSR2]))
+            loop.add_signal_handler(signal.SIGUSR1, came.put_nowait, "handled")
+            os.kill(os.getpid(), signal.SIGUSR1)
+            print(sorted([await came.get(), await came.get()], key=str) == [bytes([signal.SIGUSR1]), "handled"])
+
+        weft.run(main())
+        print(signal.set_wakeup_fd(before) == written.fileno())
+        read.close()
+        written.close()
+    """)
+
+    assert (code, output, errors) == (0, "True\nTrue\nTrue\n", "")
+
+
+def test_a_descriptor_for_signals_that_is_full_holds_nothing_up():
+    code, output, errors = run_script("""
+        import asyncio, os, signal, socket, weft
+
+        read, written = socket.socketpair()
+        written.setblocking(False)
+        try:
+            while True:
+                written.send(bytes(1000))
+        except BlockingIOError:
+            pass
+        signal.set_wakeup_fd(written.fileno())
+
+        async def main():
+            came = asyncio.Event()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, came.set)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            await came.wait()
+            print("handled")
+
+        weft.run(main())
+        signal.set_wakeup_fd(-1)
+        read.close()
+        written.close()
+    """)
+
+    assert (code, output, errors) == (0, "handled\n", "")
+
+
 @pytest.mark.parametrize(
     "number, error",
     [("a name", TypeError), (0, ValueError), (1000, ValueError), (signal.SIGKILL, RuntimeError)],

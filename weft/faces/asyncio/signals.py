@@ -1,9 +1,14 @@
-"""Signals, told to the loop's thread between two callbacks."""
+"""Signals, told to the loop's thread between two callbacks.
+
+While the loop watches, signals are written to its own descriptor. Whoever had them written to another before it, such
+as Twisted's asyncio reactor, is told of each as well.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -63,17 +68,21 @@ class Signals(Core):
         handle = self._signal_handlers.get(number)
         if handle is not None and not handle.cancelled():
             self.schedule(make_handle(handle.callback, handle.arguments, handle.get_context()))
+        if self._wakeup_before >= 0:
+            pass_on(self._wakeup_before, number)
 
     def _watch_signals(self) -> None:
-        before = signal.set_wakeup_fd(self._waker.wakeup_fd(), warn_on_full_buffer=False)
-        if not self._watches_signals:
-            self._watches_signals = True
+        ours = self._waker.wakeup_fd()
+        before = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
+        self._watches_signals = True
+        if before != ours:
             self._wakeup_before = before
 
     def _unwatch_signals(self) -> None:
         if self._watches_signals and not self._signal_handlers and not self.is_running():  # type: ignore[attr-defined]
             self._watches_signals = False
-            signal.set_wakeup_fd(self._wakeup_before)
+            before, self._wakeup_before = self._wakeup_before, -1
+            signal.set_wakeup_fd(before)
 
     def _begin_signals(self) -> None:
         """Have signals wake the loop while it runs in the main thread."""
@@ -97,6 +106,14 @@ def check_signal(sig: int) -> None:
         raise TypeError(f"sig must be an int, not {sig!r}")
     if sig not in signal.valid_signals():
         raise ValueError(f"invalid signal number {sig}")
+
+
+def pass_on(descriptor: int, number: int) -> None:
+    """Write a signal's number to another's descriptor, as the interpreter would have done."""
+    try:
+        os.write(descriptor, bytes((number,)))
+    except BlockingIOError:
+        pass  # it is full: whoever reads it has been woken
 
 
 def do_nothing(number: int, frame: FrameType | None) -> None:
