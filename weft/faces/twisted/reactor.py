@@ -29,8 +29,11 @@ from weft.core import _os
 from weft.faces.asyncio import Loop, new_event_loop
 from weft.faces.twisted import seeing, tcp
 from weft.faces.twisted.calls import DelayedCall, ThreadCall, make_call
-from weft.faces.twisted.connection import LogStack
+from weft.faces.twisted.connection import LogStack, TwistedStream
 from weft.faces.twisted.descriptors import Descriptors
+
+OWN = (TwistedStream, tcp.Port)
+"""Weft's transports, which watch their descriptors themselves."""
 
 classImplements(DelayedCall, IDelayedCall)
 
@@ -162,20 +165,28 @@ class WeftReactor(AsyncioSelectorReactor):
     # -- descriptors
 
     def addReader(self, reader: Any) -> None:
-        """Have `reader.doRead()` called whenever its descriptor is readable."""
-        self.descriptors.add(reader, _os.READ)
+        """Have `reader.doRead()` called whenever its descriptor is readable; one of Weft's transports reads again."""
+        if isinstance(reader, OWN):
+            reader.startReading()
+        else:
+            self.descriptors.add(reader, _os.READ)
 
     def addWriter(self, writer: Any) -> None:
-        """Have `writer.doWrite()` called whenever its descriptor is writable."""
-        self.descriptors.add(writer, _os.WRITE)
+        """Have `writer.doWrite()` called whenever its descriptor is writable. Weft's transports need no asking."""
+        if not isinstance(writer, OWN):
+            self.descriptors.add(writer, _os.WRITE)
 
     def removeReader(self, reader: Any) -> None:
-        """Call `reader.doRead()` no more."""
-        self.descriptors.remove(reader, _os.READ)
+        """Call `reader.doRead()` no more; one of Weft's transports reads no more."""
+        if isinstance(reader, OWN):
+            reader.stopReading()
+        else:
+            self.descriptors.remove(reader, _os.READ)
 
     def removeWriter(self, writer: Any) -> None:
         """Call `writer.doWrite()` no more."""
-        self.descriptors.remove(writer, _os.WRITE)
+        if not isinstance(writer, OWN):
+            self.descriptors.remove(writer, _os.WRITE)
 
     def getReaders(self) -> list[Any]:
         """Return what is called when it is readable, and Weft's own transports that read."""

@@ -9,6 +9,7 @@ import struct
 from typing import Any
 
 from twisted.internet import abstract, base, error, interfaces
+from twisted.internet import tcp as twisted_tcp
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Protocol
@@ -140,7 +141,9 @@ class Connection(TwistedStream):
 
 
 class Server(Connection):
-    """A connection that came in at a port."""
+    """A connection that came in at a port. Whoever asks takes it for one of Twisted's."""
+
+    __class__ = twisted_tcp.Server
 
     def __init__(
         self, sock: socket.socket, protocol: Any, client: Any, server: Any, sessionno: int, reactor: Any, **more: Any
@@ -165,8 +168,9 @@ class Server(Connection):
 
 
 class Client(Connection):
-    """A connection that a connector made."""
+    """A connection that a connector made. Whoever asks takes it for one of Twisted's."""
 
+    __class__ = twisted_tcp.Client
     _tlsClientDefault = True
 
     def __init__(self, attempt: Attempt, sock: socket.socket, connector: Any, **more: Any) -> None:
@@ -180,7 +184,7 @@ class Client(Connection):
         return self.client
 
     def __repr__(self) -> str:
-        return f"<{type(self)} to {self.addr} at {id(self):x}>"
+        return f"<{self.__class__} to {self.addr} at {id(self):x}>"
 
     def logPrefix(self) -> str:
         """Return what the log says that a message comes from."""
