@@ -270,7 +270,7 @@ class TwistedStream(Stream):
 
     def is_writing(self) -> bool:
         """Return whether something that was written, or the end of it, is still to leave."""
-        return self.pending > 0 or self.disconnecting or self.ends_writing
+        return not self.is_over and (self.pending > 0 or self.disconnecting or self.ends_writing)
 
     # -- reading
 
