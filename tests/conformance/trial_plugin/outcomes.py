@@ -93,7 +93,7 @@ class Outcomes(Reporter):  # type: ignore[misc]
         self.before = (tally.ours, tally.others)
         self.begin_s = time.perf_counter()
         write({"began": test.id()})
-        faulthandler.dump_traceback_later(LIMITS_S.get(test.id(), LIMIT_S), exit=True)
+        faulthandler.dump_traceback_later(LIMITS_S.get(test.id(), LIMIT_S), exit=True, file=sys.__stderr__)
 
     def stopTest(self, test: Any) -> None:  # noqa: N802
         faulthandler.cancel_dump_traceback_later()
