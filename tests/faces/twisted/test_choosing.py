@@ -82,7 +82,14 @@ def test_trial_knows_the_reactor_by_name(tmp_path):
 
 
 def test_twist_serves_with_the_reactor_until_ctrl_c():
-    words = [sys.executable, script("twist"), "--reactor=weft", "--log-format=text", "web", "--listen=tcp:0:interface=127.0.0.1"]
+    words = [
+        sys.executable,
+        script("twist"),
+        "--reactor=weft",
+        "--log-format=text",
+        "web",
+        "--listen=tcp:0:interface=127.0.0.1",
+    ]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         lines = []
