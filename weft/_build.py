@@ -41,7 +41,9 @@ COMPILED_MODULES = (
     "weft.faces.twisted._openssl",
     "weft.faces.twisted.calls",
     "weft.faces.twisted.connection",
+    "weft.faces.twisted.datagrams",
     "weft.faces.twisted.gathering",
+    "weft.faces.twisted.rights",
 )
 """Every module that the compiled build compiles, all into one shared object. setup.py reads it from here."""
 

@@ -333,6 +333,33 @@ def test_one_busy_endpoint_does_not_starve_the_loop(ipv4: Place) -> None:
 # -- addresses that make no sense
 
 
+def test_an_endpoint_that_is_paused_gets_what_came_meanwhile_when_it_is_resumed(place: Place) -> None:
+    async def main() -> None:
+        transport, listener, address = await place.bound()
+        sender, _ = await place.connected(address)
+        assert transport.is_reading()
+        transport.pause_reading()
+        transport.pause_reading()
+        for number in range(3):
+            sender.sendto(b"%d" % number)
+        await settle()
+
+        assert not transport.is_reading()
+        assert listener.datagrams == []
+        transport.resume_reading()
+        transport.resume_reading()
+        assert [data for data, _ in await listener.until_count(3)] == [b"0", b"1", b"2"]
+        sender.sendto(b"after")
+        assert (await listener.until_count(4))[3][0] == b"after"
+        transport.pause_reading()
+        transport.close()
+        transport.resume_reading()
+        assert not transport.is_reading()
+        await listener.until("lost")
+
+    place.run(main())
+
+
 def test_an_endpoint_with_a_peer_takes_no_other_address(ipv4: Place) -> None:
     async def main() -> None:
         _, _, address = await ipv4.bound(Echo)

@@ -28,6 +28,7 @@ cdef extern from "glue.h":
     int write_zero "weft_write_zero"(int fd) nogil
     int check_signals "PyErr_CheckSignals"() except -1
     object name_key "weft_name_key"(object callback)
+    object recv_beside "weft_recv_beside"(int fd, object sock, Py_ssize_t size, list came)
     uint64_t weft_ticks() nogil
     ctypedef struct weft_record:
         uint64_t time

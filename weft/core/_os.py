@@ -26,6 +26,8 @@ PEER_CLOSED = 0x2000
 EDGE = 0x80000000
 
 LONGEST_WAIT_S = 86400.0
+MOST_BESIDE = socket.CMSG_SPACE(4096)
+"""Bytes that come beside those of a stream at most: room for the 253 descriptors that Linux passes at once."""
 LARGEST_DATAGRAM = 262144
 """Bytes that a datagram can have at most; of a longer one, which only a UNIX socket can carry, the rest is lost."""
 
@@ -150,6 +152,22 @@ class FdChannel(Channel):
             return os.writev(self.fd, chunks[:64])
         except (BlockingIOError, InterruptedError):
             return -1
+
+
+def recv_beside(fd: int, sock: socket.socket, size: int, came: list[tuple[int, int, bytes] | None]) -> bytes | None:
+    """Return up to `size` bytes, b"" at the end, None when it would block. Raises OSError.
+
+    What comes beside them (cmsg(3)) is added to `came`, as (level, type, data), and None where there was no room for
+    all of it.
+    """
+    try:
+        data, beside, flags, _ = sock.recvmsg(size, MOST_BESIDE)
+    except (BlockingIOError, InterruptedError):
+        return None
+    came += beside
+    if flags & socket.MSG_CTRUNC:
+        came.append(None)
+    return data
 
 
 class Ring:

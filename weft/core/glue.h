@@ -104,6 +104,44 @@ static inline PyObject *weft_recv(int fd, Py_ssize_t size) {
     return PyErr_SetFromErrno(PyExc_OSError);
 }
 
+/* What came beside the bytes of a message, as (level, type, data); None where there was no room for all. -1: raised. */
+static inline int weft_note_beside(struct msghdr *message, PyObject *came) {
+    struct cmsghdr *c;
+    for (c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        Py_ssize_t size = (Py_ssize_t)c->cmsg_len - (Py_ssize_t)CMSG_LEN(0);
+        PyObject *one = Py_BuildValue("(iiN)", c->cmsg_level, c->cmsg_type,
+                                      PyBytes_FromStringAndSize((char *)CMSG_DATA(c), size));
+        int failed = !one || PyList_Append(came, one);
+        Py_XDECREF(one);
+        if (failed) return -1;
+    }
+    return message->msg_flags & MSG_CTRUNC ? PyList_Append(came, Py_None) : 0;
+}
+
+/* As weft_recv; what comes beside the bytes is added to the list `came`. `sock` is for the interpreted twin. */
+static inline PyObject *weft_recv_beside(int fd, PyObject *sock, Py_ssize_t size, PyObject *came) {
+    static union { struct cmsghdr header; char bytes[CMSG_SPACE(4096)]; } beside;
+    PyObject *data = NULL;
+    struct iovec piece = {weft_read_buffer, (size_t)size};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = &beside, .msg_controllen = sizeof beside};
+    ssize_t n;
+    if (size > 16384) {
+        if (!(data = PyBytes_FromStringAndSize(NULL, size))) return NULL;
+        piece.iov_base = PyBytes_AS_STRING(data);
+    }
+    n = recvmsg(fd, &message, 0);
+    if (n < 0) {
+        Py_XDECREF(data);
+        if (weft_would_block()) Py_RETURN_NONE;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    if (!data) data = PyBytes_FromStringAndSize(weft_read_buffer, n);
+    else if (n < size) _PyBytes_Resize(&data, n);
+    if (data && (message.msg_controllen || message.msg_flags & MSG_CTRUNC) && weft_note_beside(&message, came))
+        Py_CLEAR(data);
+    return data;
+}
+
 /* how many bytes came; 0 at the end; -1 when it would block; -2 with OSError */
 static inline Py_ssize_t weft_recv_into(int fd, PyObject *target) {
     Py_buffer b;

@@ -19,15 +19,17 @@ cdef class DatagramEndpoint(Source):
     cdef object __weakref__
     cdef Core loop
     cdef DatagramChannel channel
-    cdef object protocol, datagram_received, context, remote, retry
+    cdef public object protocol
+    cdef object datagram_received, context, remote, retry
     cdef int fd, dropped_writes
     cdef readonly int state
     cdef readonly long long number
     cdef unsigned int interest
     cdef object queue
     cdef Py_ssize_t pending, high, low
-    cdef bint is_blocked, is_protocol_paused, goes_on
+    cdef bint is_reading_paused, is_blocked, is_protocol_paused, goes_on
 
+    cdef open(self)
     cdef int change(self, int event) except -1
     @cython.locals(interest=cython.uint)
     cdef int watch(self) except -1
@@ -37,9 +39,15 @@ cdef class DatagramEndpoint(Source):
     cdef deliver(self, data)
     @cython.locals(observer=Observer)
     cdef deliver_observed(self, data)
+    cdef hand_over(self, data)
+    cpdef pause_reading(self)
+    cpdef resume_reading(self)
+    cpdef bint is_reading(self) except -1
     cdef int go_on(self) except -1
     cpdef sendto(self, data, addr=*)
+    cdef send_behind(self, data, target)
     cdef int try_send(self, data, target) except -1
+    cdef int send_now(self, data, target) except -1
     cdef refuse_send(self)
     cpdef send_queued(self)
     cdef int wait_for_room(self) except -1

@@ -109,6 +109,7 @@ class DatagramEndpoint(Source):
         self.queue: Any = None  # a deque of (data, address), while anything waits
         self.pending = 0
         self.retry: Any = None
+        self.is_reading_paused = False
         self.is_blocked = False  # the system takes no more for now
         self.is_protocol_paused = False
         self.goes_on = False  # in the next turn, whatever the poller says
@@ -130,7 +131,17 @@ class DatagramEndpoint(Source):
     # -- beginning
 
     def start(self) -> None:
-        """Tell the protocol of its transport, and begin to receive. If the poller refuses, the channel is closed."""
+        """Begin to receive, and tell the protocol of its transport. If the poller refuses, the channel is closed."""
+        self.open()
+        try:
+            _os.call_one(self.context, self.protocol.connection_made, self)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self.report("protocol.connection_made() failed", error)
+
+    def open(self) -> None:
+        """Begin to receive. If the poller refuses, the channel is closed."""
         self.interest = _os.READ | _os.EDGE
         try:
             self.loop.poller.add(self.fd, self, self.interest)
@@ -141,12 +152,6 @@ class DatagramEndpoint(Source):
         observer = self.loop.observer
         if observer is not None:
             observer.channel_opened(self.number, self.protocol, self.channel.name("peername"))
-        try:
-            _os.call_one(self.context, self.protocol.connection_made, self)
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            self.report("protocol.connection_made() failed", error)
 
     def change(self, event: int) -> None:
         """Go to the next state of the table."""
@@ -156,7 +161,7 @@ class DatagramEndpoint(Source):
         """Tell the poller what to watch for. An edge that nobody needs is told once, so it is left as it is."""
         interest = self.interest
         if not self.loop.poller.is_edge_triggered:
-            interest = _os.READ if self.state == lifecycle.OPEN else 0
+            interest = _os.READ if self.is_reading() else 0
         if self.is_blocked and self.channel.tells_room:
             interest |= _os.WRITE
         if interest != self.interest and not self.loop.is_over:
@@ -169,7 +174,7 @@ class DatagramEndpoint(Source):
         """Send what waits, and receive, as the events say."""
         if self.is_blocked and events & (_os.WRITE | _os.ERROR | _os.HANGUP):
             self.context.run(self.send_queued)
-        if events & (_os.READ | _os.ERROR | _os.HANGUP) and not self.goes_on:
+        if events & (_os.READ | _os.ERROR | _os.HANGUP) and not self.goes_on and not self.is_reading_paused:
             self.receive(events)
 
     def receive(self, events: int) -> None:
@@ -198,7 +203,7 @@ class DatagramEndpoint(Source):
         """Give a datagram to the protocol. What it raises is reported, and the endpoint goes on."""
         try:
             if self.loop.observer is None:
-                _os.call_two(self.context, self.datagram_received, data, self.channel.sender)
+                self.hand_over(data)
             else:
                 self.deliver_observed(data)
         except (SystemExit, KeyboardInterrupt):
@@ -212,9 +217,30 @@ class DatagramEndpoint(Source):
         observer: Any = self.loop.observer
         observer.data_begin(self.number, len(data))
         try:
-            _os.call_two(self.context, self.datagram_received, data, self.channel.sender)
+            self.hand_over(data)
         finally:
             observer.data_end(self.number)
+
+    def hand_over(self, data: bytes) -> None:
+        """Call the protocol with a datagram and its sender."""
+        _os.call_two(self.context, self.datagram_received, data, self.channel.sender)
+
+    def pause_reading(self) -> None:
+        """Receive nothing more until `resume_reading`, beyond what the event that is dealt with now brings."""
+        if self.state < lifecycle.CLOSING:
+            self.is_reading_paused = True
+            self.watch()
+
+    def resume_reading(self) -> None:
+        """Receive again; what came meanwhile is received soon."""
+        if self.is_reading_paused and self.state < lifecycle.CLOSING:
+            self.is_reading_paused = False
+            self.watch()
+            self.go_on()
+
+    def is_reading(self) -> bool:
+        """Return whether datagrams that come are given to the protocol."""
+        return self.state == lifecycle.OPEN and not self.is_reading_paused
 
     def go_on(self) -> None:
         """Go on receiving, and sending, in the next turn: an edge is told of only once."""
@@ -252,12 +278,15 @@ class DatagramEndpoint(Source):
             return
         if self.channel.is_connected:
             addr = None
+        if self.queue is not None or not self.try_send(data, addr):
+            self.send_behind(data, addr)
+
+    def send_behind(self, data: Any, target: Any) -> None:
+        """Keep a datagram until the system has taken those that wait already, and has room for it."""
         if self.queue is None:
-            if self.try_send(data, addr):
-                return
             self.queue = deque()
             self.wait_for_room()
-        self.queue.append((bytes(data), addr))  # a copy that its owner cannot change any more
+        self.queue.append((bytes(data), target))  # a copy that its owner cannot change any more
         self.pending += len(data) + OVERHEAD
         if self.pending > self.high:
             self.hold_protocol(True)
@@ -265,16 +294,19 @@ class DatagramEndpoint(Source):
     def try_send(self, data: Any, target: Any) -> bool:
         """Send a datagram now; return False if it has to wait. One that failed is done with, and told of."""
         try:
-            if not self.channel.send_to(data, target):
-                return False
+            return self.send_now(data, target)
         except OSError as error:
             self.tell_error(error)
-            return True
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
             self.fail(error)
-            return True
+        return True
+
+    def send_now(self, data: Any, target: Any) -> bool:
+        """Send a datagram now; return False if it has to wait. Raises what the system says of it."""
+        if not self.channel.send_to(data, target):
+            return False
         if self.loop.observer is not None:
             self.loop.observer.data_sent(self.number, len(data))
         return True

@@ -28,3 +28,8 @@ def ipv6_sockaddr(host: str, port: Any) -> tuple[Any, ...]:
     flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
     found = socket.getaddrinfo(host, 1, 0, 0, 0, flags)[0][4]
     return (found[0], port, *found[2:])
+
+
+def is_path(name: Any) -> bool:
+    """Return whether a UNIX socket's name is a file's path, and none of Linux's abstract names."""
+    return name[:1] not in (b"\0", "\0")

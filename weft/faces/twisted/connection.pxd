@@ -36,6 +36,7 @@ cdef class TwistedStream(Stream):
     cdef stop_producer(self)
     cdef refuse_write(self)
     cpdef write(self, data)
+    cdef pause_producer(self)
     cpdef flush(self)
     cdef drained(self)
     cdef hold_protocol(self, bint is_held)

@@ -173,7 +173,12 @@ class TwistedStream(Stream):
         Above `bufferSize` bytes that wait, a streaming producer is paused; `drained` resumes it.
         """
         Stream.write(self, data)
-        if self.pending > self.bufferSize and self.streamingProducer and not self.producerPaused:
+        if self.pending > self.bufferSize:
+            self.pause_producer()
+
+    def pause_producer(self) -> None:
+        """Pause a producer that streams; `drained` resumes it."""
+        if self.streamingProducer and not self.producerPaused:
             self.producerPaused = True
             self.producer.pauseProducing()
 

@@ -27,12 +27,13 @@ from zope.interface import classImplements, implementer
 
 from weft.core import _os
 from weft.faces.asyncio import Loop, new_event_loop
-from weft.faces.twisted import seeing, tcp
+from weft.faces.twisted import adopted, seeing, tcp, udp, unix, unix_datagrams
 from weft.faces.twisted.calls import DelayedCall, ThreadCall, make_call
 from weft.faces.twisted.connection import LogStack, TwistedStream
+from weft.faces.twisted.datagrams import TwistedDatagrams
 from weft.faces.twisted.descriptors import Descriptors
 
-OWN = (TwistedStream, tcp.Port)
+OWN = (TwistedStream, TwistedDatagrams, tcp.Port)
 """Weft's transports, which watch their descriptors themselves."""
 
 classImplements(DelayedCall, IDelayedCall)
@@ -255,6 +256,82 @@ class WeftReactor(AsyncioSelectorReactor):
     ) -> tcp.Connector:
         """Connect with TLS; return the connector."""
         return self.connectTCP(host, port, wrapped(factory, contextFactory, True), timeout, bindAddress)
+
+    # -- UDP
+
+    def listenUDP(self, port: Any, protocol: Any, interface: str = "", maxPacketSize: int = 8192) -> udp.Port:
+        """Receive datagrams; return the port. Raises CannotListenError."""
+        listening = udp.Port(port, protocol, interface, maxPacketSize, self)
+        listening.startListening()
+        return listening
+
+    def listenMulticast(
+        self,
+        port: Any,
+        protocol: Any,
+        interface: str = "",
+        maxPacketSize: int = 8192,
+        listenMultiple: bool = False,
+    ) -> udp.MulticastPort:
+        """Receive datagrams, those of groups too; return the port. Raises CannotListenError."""
+        listening = udp.MulticastPort(port, protocol, interface, maxPacketSize, self, listenMultiple)
+        listening.startListening()
+        return listening
+
+    # -- UNIX sockets
+
+    def listenUNIX(
+        self, address: Any, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: Any = 0
+    ) -> unix.Port:
+        """Listen at a path, locked if `wantPID`; return the port. Raises CannotListenError."""
+        listening = unix.Port(address, factory, backlog, mode, self, wantPID)
+        listening.startListening()
+        return listening
+
+    def connectUNIX(
+        self, address: Any, factory: Any, timeout: float | None = 30, checkPID: Any = 0
+    ) -> unix.Connector:
+        """Connect to a path, if `checkPID` only where somebody holds its lock; return the connector."""
+        connector = unix.Connector(address, factory, timeout, self, checkPID)
+        connector.connect()
+        return connector
+
+    def listenUNIXDatagram(
+        self, address: Any, protocol: Any, maxPacketSize: int = 8192, mode: int = 0o666
+    ) -> unix_datagrams.DatagramPort:
+        """Receive datagrams at a path; return the port. Raises CannotListenError."""
+        listening = unix_datagrams.DatagramPort(address, protocol, maxPacketSize, mode, self)
+        listening.startListening()
+        return listening
+
+    def connectUNIXDatagram(
+        self,
+        address: Any,
+        protocol: Any,
+        maxPacketSize: int = 8192,
+        mode: int = 0o666,
+        bindAddress: Any = None,
+    ) -> unix_datagrams.ConnectedDatagramPort:
+        """Send datagrams to a path, and receive those that come from there; return the port."""
+        connected = unix_datagrams.ConnectedDatagramPort(address, protocol, maxPacketSize, mode, bindAddress, self)
+        connected.startListening()
+        return connected
+
+    # -- sockets of the program's own
+
+    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> tcp.Port:
+        """Accept connections at a socket that listens already; return the port."""
+        return adopted.stream_port(self, fileDescriptor, addressFamily, factory)
+
+    def adoptStreamConnection(self, fileDescriptor: int, addressFamily: int, factory: Any) -> tcp.Server | None:
+        """Take a socket that is connected already; return its transport, None if there is no protocol for it."""
+        return adopted.stream_connection(self, fileDescriptor, addressFamily, factory)
+
+    def adoptDatagramPort(
+        self, fileDescriptor: int, addressFamily: int, protocol: Any, maxPacketSize: int = 8192
+    ) -> udp.Port:
+        """Receive datagrams at a socket that is bound already; return the port."""
+        return adopted.datagram_port(self, fileDescriptor, addressFamily, protocol, maxPacketSize)
 
 
 def install(loop: Loop | None = None) -> WeftReactor:

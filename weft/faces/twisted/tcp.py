@@ -153,6 +153,13 @@ class Server(Connection):
         self.server = server
         self.sessionno = sessionno
 
+    @classmethod
+    def adopt(cls, sock: socket.socket, factory: Any, reactor: Any) -> Server | None:
+        """Return a connection for a socket that is connected, which it owns; None if there is no protocol for it."""
+        peer = sock.getpeername()
+        protocol = factory.buildProtocol(internet_address(peer))
+        return None if protocol is None else cls(sock, protocol, peer, None, peer[1], reactor)
+
     @property
     def hostname(self) -> Any:
         """The peer's host."""
@@ -271,13 +278,14 @@ class PortListener(Listener):
 
 @implementer(interfaces.IListeningPort)
 class Port(base.BasePort):
-    """A port that listens, and the connections that come in there."""
+    """A port that listens, and the connections that come in there. Whoever asks takes it for one of Twisted's."""
 
+    __class__ = twisted_tcp.Port
     socketType = socket.SOCK_STREAM
     addressFamily = socket.AF_INET
     transport = Server
     _type = "TCP"
-    _realPortNumber: int | None = None
+    _realPortNumber: Any = None
     sessionno = 0
 
     def __init__(self, port: Any, factory: Any, backlog: int = 50, interface: str = "", reactor: Any = None) -> None:
@@ -285,7 +293,7 @@ class Port(base.BasePort):
         self.binding = Binding(port, interface, reuse_address=True)
         self.port = self.binding.port
         self.interface = self.binding.host
-        self.factory = factory
+        self.factory: Any = factory
         self.backlog = backlog
         self.socket: Any = None
         self.listener: PortListener | None = None
@@ -309,13 +317,26 @@ class Port(base.BasePort):
         _reservedFD.reserve()
         sock = self.adopted or self.bound_socket()
         sock.setblocking(False)
-        self._realPortNumber = sock.getsockname()[1]
-        log.msg(f"{self._getLogPrefix(self.factory)} starting on {self._realPortNumber}")
-        self.factory.doStart()
+        self._realPortNumber = self.place(sock)
+        log.msg(f"{self._getLogPrefix(self.factory)} starting on {self._realPortNumber!r}")
+        try:
+            self.factory.doStart()
+        except BaseException:
+            self.undo(sock)
+            raise
         self.connected = True
         self.socket = sock
         self.listener = PortListener(self, sock)
         self.reactor.remember(self)
+
+    def undo(self, sock: socket.socket) -> None:
+        """Give back the socket of a port that does not come to listen."""
+        self._realPortNumber = None
+        sock.close()
+
+    def place(self, sock: socket.socket) -> Any:
+        """Return what the log calls where the port listens: its number."""
+        return sock.getsockname()[1]
 
     def bound_socket(self) -> Any:
         """Return a socket that listens."""
@@ -505,11 +526,15 @@ class Attempt:
         found.addCallback(self.connect)
         found.addErrback(self.failIfNotConnected)
 
+    def named(self, address: Any) -> Any:
+        """Return the peer's address as the connection gives it."""
+        return scoped(address)
+
     def connect(self, address: Any) -> None:
         """Connect to an address that needs no looking up."""
         if self.connector is None:
             return
-        self.address = scoped(address)
+        self.address = self.named(address)
         self.attempt = SocketConnector(self.reactor.loop, self.socket, address, self.done)
         self.reactor.remember(self)
         self.attempt.start()
