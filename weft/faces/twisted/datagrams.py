@@ -130,6 +130,14 @@ class TwistedDatagrams(DatagramEndpoint):
         finally:
             self.log_stack.leave()
 
+    def startReading(self) -> None:
+        """Receive again."""
+        self.resume_reading()
+
+    def stopReading(self) -> None:
+        """Receive nothing for now; what comes waits in the system's buffer, as long as that has room."""
+        self.pause_reading()
+
     def tell_error(self, error: OSError) -> None:
         """Tell the protocol that its peer refused what it was sent; any other error is the end, as in Twisted."""
         if error.errno == errno.ECONNREFUSED:

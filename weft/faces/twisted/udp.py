@@ -109,14 +109,6 @@ class Port(TwistedDatagrams):
 
     # -- pausing
 
-    def startReading(self) -> None:
-        """Receive again."""
-        self.resume_reading()
-
-    def stopReading(self) -> None:
-        """Receive nothing for now; what comes waits in the system's buffer, as long as that has room."""
-        self.pause_reading()
-
     def pauseProducing(self) -> None:
         """Receive nothing for now."""
         self.stopReading()

@@ -143,7 +143,7 @@ class Port(tcp.Port):
     def bound_socket(self) -> socket.socket:
         """Return a socket that listens, at a path that is locked if it should be."""
         self.acquire()
-        sock = None
+        sock: socket.socket | None = None
         try:
             sock = self.createInternetSocket()
             sock.bind(self.path)
