@@ -60,6 +60,7 @@ bench: $(VENV)/.bench
 	$(call BENCHMARK,memory.py)
 	$(call BENCHMARK,memory.py --mode tls)
 	$(call BENCHMARK,startup.py)
+	$(call BENCHMARK,twisted_reactors.py)
 
 bench-quick: QUICK := --quick
 bench-quick: bench

@@ -34,9 +34,9 @@ how to read it:
 """
 
 
-def measured_once(peer: str, scale: float, core: int) -> tuple[dict[str, float], float]:
-    """Measure a peer's loop in a fresh process; return its figures in ns, and what others took of the core."""
-    command = pinned([sys.executable, str(HERE / "loops.py"), peer, "--scale", str(scale)], core)
+def measured_once(peer: str, script: str, scale: float, core: int) -> tuple[dict[str, float], float]:
+    """Measure a peer in a fresh process; return its figures in ns, and what others took of the core."""
+    command = pinned([sys.executable, str(HERE / script), peer, "--scale", str(scale)], core)
     ended = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S, env=environment(peer)
     )
@@ -74,7 +74,7 @@ def run() -> None:
     scale = QUICK_SCALE if arguments.quick else 1.0
 
     def measure(rounds: Rounds, peers: list[str]) -> None:
-        rounds.take(CASE, {peer: partial(measured_once, peer, scale, core) for peer in peers})
+        rounds.take(CASE, {peer: partial(measured_once, peer, "loops.py", scale, core) for peer in peers})
 
     measure_and_report(arguments, 1, "the loops' own calls", measure, as_tables)
 

@@ -38,11 +38,11 @@ def proportional_set_bytes() -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
-def tell() -> None:
+def tell(connections: int) -> None:
     """Print the line of JSON."""
     gc.collect()
     memory = {"pss_bytes": proportional_set_bytes(), "blocks": sys.getallocatedblocks()}
-    print(json.dumps({"connections": CountedEcho.connected} | memory), flush=True)
+    print(json.dumps({"connections": connections} | memory), flush=True)
 
 
 async def serve(certificate: Path | None) -> None:
@@ -53,7 +53,7 @@ async def serve(certificate: Path | None) -> None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.load_cert_chain(certificate)
-    loop.add_signal_handler(signal.SIGUSR1, tell)
+    loop.add_signal_handler(signal.SIGUSR1, lambda: tell(CountedEcho.connected))
     server = await loop.create_server(CountedEcho, "127.0.0.1", 0, ssl=context, backlog=BACKLOG)
     print(f"READY {server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()

@@ -127,9 +127,11 @@ class Clients:
                 return told
 
 
-def measured_once(peer: str, count: int, certificate: Path | None, core: int) -> tuple[dict[str, float], float]:
-    """Measure one peer in a fresh process; return the figures of one connection (noise does not change them)."""
-    command = [sys.executable, str(HERE / "idle_server.py"), peer]
+def measured_once(
+    peer: str, script: str, count: int, certificate: Path | None, core: int
+) -> tuple[dict[str, float], float]:
+    """Measure a peer in a fresh process; return the figures of one connection (noise does not change them)."""
+    command = [sys.executable, str(HERE / script), peer]
     context = None
     if certificate is not None:
         command += ["--certificate", str(certificate)]
@@ -157,9 +159,8 @@ def measure(arguments: argparse.Namespace, case: str, rounds: Rounds, peers: lis
     core, _ = two_cores()
     with tempfile.TemporaryDirectory(prefix="weft-memory-") as folder:
         certificate = write_certificate(Path(folder)) if arguments.mode == "tls" else None
-        rounds.take(
-            case, {peer: partial(measured_once, peer, arguments.connections, certificate, core) for peer in peers}
-        )
+        turn = partial(measured_once, count=arguments.connections, certificate=certificate, core=core)
+        rounds.take(case, {peer: partial(turn, peer, "idle_server.py") for peer in peers})
 
 
 def as_tables(results: Results) -> str:

@@ -64,6 +64,43 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 }
 """Each peer that is an event loop, and what makes one. They import the peer, so call them in the peer's process."""
 
+
+def _install_weft(build: str) -> Callable[[], None]:
+    def install() -> None:
+        _weft_loop_of_build(build)().close()  # refuses the wrong build
+        from weft.faces.twisted import install as install_reactor
+
+        install_reactor()
+
+    return install
+
+
+def _install_epoll() -> None:
+    from twisted.internet import epollreactor
+
+    epollreactor.install()
+
+
+def _install_asyncio(loop: str) -> Callable[[], None]:
+    def install() -> None:
+        from twisted.internet import asyncioreactor
+
+        made = LOOPS[loop]()
+        asyncio.set_event_loop(made)  # for programs that make tasks before it runs, as Scrapy does
+        asyncioreactor.install(made)
+
+    return install
+
+
+REACTORS: dict[str, Callable[[], None]] = {
+    "weft": _install_weft("compiled"),
+    "weft-pure": _install_weft("interpreted"),
+    "twisted-epoll": _install_epoll,
+    "twisted-uvloop": _install_asyncio("uvloop"),
+    "twisted-asyncio": _install_asyncio("asyncio"),
+}
+"""Each peer that is a Twisted reactor, and what installs it: to be called in the peer's process, once."""
+
 C_PEERS = ("c-epoll",)
 PEERS = (*C_PEERS, *LOOPS)
 
@@ -75,10 +112,15 @@ def environment(peer: str) -> dict[str, str]:
     return ours | ENVIRONMENT.get(peer, {})
 
 
-def describe_loop(peer: str) -> str:
+def describe(peer: str) -> str:
     """Return the peer's name and version; to be called in the peer's own process, and fails as the peer does."""
-    if peer == "twisted":
-        return f"Twisted {version_of(peer)}"
+    if peer.startswith("twisted"):
+        said = f"Twisted {version_of('twisted')}"
+        if peer in REACTORS:
+            REACTORS[peer]()
+            loop = peer.removeprefix("twisted-")
+            said += ", its epoll reactor" if loop == "epoll" else f", its asyncio reactor on {describe(loop)}"
+        return said
     LOOPS[peer]().close()
     if peer.startswith("asyncio"):
         return f"asyncio of Python {sys.version.split()[0]}"
@@ -98,7 +140,7 @@ def probe(peer: str) -> tuple[bool, str]:
     if peer in C_PEERS:
         command = [os.environ.get("CC", "cc"), "--version"]
     else:
-        command = [sys.executable, "-c", f"import peers; print(peers.describe_loop({peer!r}))"]
+        command = [sys.executable, "-c", f"import peers; print(peers.describe({peer!r}))"]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, cwd=HERE, env=environment(peer), check=False)
     except OSError as error:

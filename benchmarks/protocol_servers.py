@@ -83,9 +83,9 @@ async def serve(peer: str, kind: str) -> None:
     await server.serve_forever()
 
 
-def run_twisted(kind: str) -> int:
-    """Serve on Twisted's own reactor until a signal ends it."""
-    from twisted.internet import protocol, reactor
+def twisted_factory(kind: str) -> Any:
+    """Return a factory of Twisted's protocols that answer messages of this kind."""
+    from twisted.internet import protocol
     from twisted.protocols import basic
 
     class EchoLines(basic.LineReceiver if kind == "lines" else basic.LineOnlyReceiver):  # type: ignore[misc]
@@ -105,8 +105,14 @@ def run_twisted(kind: str) -> int:
         def stringReceived(self, string: bytes) -> None:  # noqa: N802
             self.sendString(string)
 
-    factory = protocol.Factory.forProtocol(EchoNetstrings if kind == "netstrings" else EchoLines)
-    port = reactor.listenTCP(0, factory, BACKLOG, "127.0.0.1")  # type: ignore[attr-defined]
+    return protocol.Factory.forProtocol(EchoNetstrings if kind == "netstrings" else EchoLines)
+
+
+def run_twisted(kind: str) -> int:
+    """Serve on Twisted's own reactor until a signal ends it."""
+    from twisted.internet import reactor
+
+    port = reactor.listenTCP(0, twisted_factory(kind), BACKLOG, "127.0.0.1")  # type: ignore[attr-defined]
     print(f"READY {port.getHost().port}", flush=True)
     reactor.run()  # type: ignore[attr-defined]
     return 0

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks 
 BENCHMARKS = Path(weft.__file__).parent.parent / "benchmarks"
 OURS = "weft" if weft.BUILD == "compiled" else "weft-pure"
 PEERS = f"{OURS},asyncio"
-BRIEFLY = ("--quick", "--noisy", "--base", "asyncio")
+BRIEFLY = ("--quick", "--noisy")
 
 
 def started(program, *options, **more):
@@ -78,6 +78,7 @@ def rows_of(report):
         ["memory.py", "--peers", PEERS],
         ["memory.py", "--mode", "tls", "--connections", "20", "--peers", PEERS],
         ["startup.py", "--peers", PEERS],
+        ["twisted_reactors.py", "--seconds", "0.1", "--peers", f"{OURS},twisted-epoll"],
     ],
     ids=" ".join,
 )
@@ -154,7 +155,9 @@ def test_a_wrong_command_line_says_what_is_wrong(options, said):
     assert said in errors
 
 
-@pytest.mark.parametrize("program", ["echo.py", "web.py", "calls.py", "memory.py", "startup.py"])
+@pytest.mark.parametrize(
+    "program", ["echo.py", "web.py", "calls.py", "memory.py", "startup.py", "twisted_reactors.py"]
+)
 def test_the_help_teaches_how_to_read_the_figures(program):
     process = started(program, "--help")
     said, _ = output_of(process)
