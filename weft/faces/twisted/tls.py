@@ -134,18 +134,13 @@ def start_tls(connection: Any, context_factory: Any, is_client: bool) -> None:
 
 
 def end_tls(connection: Any) -> None:
-    """Let go of the TLS protocol of a connection that ended."""
-    for name in THROUGH_TLS:
+    """Let go of the TLS protocol of a connection that ended, but for what tells who the peer was."""
+    for name in THROUGH_TLS - TOLD_AFTER:
         connection.__dict__.pop(name, None)
 
 
-THROUGH_TLS = (
-    "getHandle",
-    "getPeerCertificate",
-    "loseConnection",
-    "registerProducer",
-    "unregisterProducer",
-    "write",
-    "writeSequence",
-)
+TOLD_AFTER = {"getHandle", "getPeerCertificate"}
+"""What a connection still tells when its protocol is told of its end."""
+
+THROUGH_TLS = TOLD_AFTER | {"loseConnection", "registerProducer", "unregisterProducer", "write", "writeSequence"}
 """What a connection does through TLS once that was started."""
