@@ -48,7 +48,9 @@ def test_a_program_runs_and_is_drawn(found: Chapter, name: str):
 
     assert (run.exit_code, run.is_over_time) == (0, False), run.errors
     assert (run.errors != "") == (name in found.reporting), run.errors
-    assert run.timeline.tasks or run.timeline.slices or run.stacks, "there is nothing to draw: mark it with @drawn"
+    assert run.timeline.tasks or run.timeline.slices or run.stacks or run.chains, (
+        "there is nothing to draw: mark it with @drawn"
+    )
 
 
 @pytest.mark.parametrize("found, name", PROGRAMS)

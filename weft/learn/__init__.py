@@ -12,7 +12,7 @@
 How a chapter is made is in CHAPTERS.md beside this file.
 """
 
-from weft.learn.marks import drawn, keep_stack, note
+from weft.learn.marks import drawn, keep_chain, keep_stack, note
 from weft.learn.poetry import PoetNotReadyError, poem, poets
 
-__all__ = ["PoetNotReadyError", "drawn", "keep_stack", "note", "poem", "poets"]
+__all__ = ["PoetNotReadyError", "drawn", "keep_chain", "keep_stack", "note", "poem", "poets"]

@@ -25,6 +25,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from weft.faces.asyncio import Loop
+from weft.figures import chain_rows  # noqa: F401 - so that `keep_chain` imports nothing while a loop runs
 from weft.learn.marks import Marks, install
 from weft.learn.watch import Watch
 from weft.record import SAMPLE_INTERVAL_S, Recorder
@@ -224,6 +225,7 @@ def run(folder: Path, program: Path, watched: list[str]) -> int:
         "cpu_s": cpu,
         "marked": sorted(marks.tasks.values()),
         "stacks": marks.stacks,
+        "chains": marks.chains,
         "notes": marks.notes,
         "samples": watch.samples(numbers),
     }

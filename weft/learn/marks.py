@@ -12,9 +12,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
+from weft.deferred import Deferred
 from weft.record import Recorder
 
 P = ParamSpec("P")
@@ -22,6 +24,7 @@ T = TypeVar("T")
 HERE = os.path.dirname(os.path.abspath(__file__))
 WEFT = os.path.dirname(HERE) + os.sep
 MOST_STACKS = 20
+MOST_CHAINS = 20
 MOST_NOTES = 10_000
 
 
@@ -39,6 +42,7 @@ class Marks:
         self.entered: dict[int, int] = {}
         """Thread identity -> its number, for threads that are watched until they end."""
         self.stacks: list[dict[str, Any]] = []
+        self.chains: list[dict[str, Any]] = []
         self.notes: list[tuple[int, str, float]] = []
 
     def step(self, name: str, kind: str, call: Callable[[], T]) -> T:
@@ -136,6 +140,16 @@ def keep_stack(title: str) -> None:
     first = next((place for place, call in enumerate(calls) if call["owner"] == "yours"), 0)
     calls = [call for call in calls[first:] if call["owner"] != "course"]
     _marks.stacks.append({"title": title, "calls": calls})
+
+
+def keep_chain(deferred: Deferred[Any], title: str) -> None:
+    """Keep a Deferred's chain as it is now, to be drawn under `title`."""
+    if _marks is None or len(_marks.chains) >= MOST_CHAINS:
+        return
+    from weft.figures import chain_rows
+
+    rows = [asdict(row) | {"what": row.what.name} for row in chain_rows.read(deferred)]
+    _marks.chains.append({"title": title, "rows": rows})
 
 
 def described(frame: FrameType, folder: str) -> dict[str, Any]:

@@ -65,6 +65,8 @@ class Run:
     cpu_s: float = 0.0
     stacks: Sequence[dict[str, Any]] = ()
     """What `keep_stack` kept: {"title", "calls": [{"function", "file", "line", "owner"}]}, outermost first."""
+    chains: Sequence[dict[str, Any]] = ()
+    """What `keep_chain` kept: {"title", "rows"}; `weft.learn.chains` reads them."""
     notes: Sequence[tuple[int, str, float]] = ()
     """What `note` noted: (ns since the recorder was made, name, value)."""
     calls: dict[str, int] = field(default_factory=dict)
@@ -295,6 +297,7 @@ def with_story(run: Run, folder: Path) -> Run:
                 "wall_s",
                 "cpu_s",
                 "stacks",
+                "chains",
                 "calls",
                 "marked",
             )
