@@ -1,0 +1,22 @@
+"""The same book, with a coroutine."""
+
+import library
+
+import weft
+
+
+async def get(title):
+    """Return a book, lent or not."""
+    shelf = await library.shelf_of(title)
+    try:
+        book = await library.fetch(title, shelf)
+    except LookupError:
+        book = await library.order(title)
+    return f"{book} ({shelf})"
+
+
+async def main():
+    print(await get("Rivers"))
+
+
+weft.run(main())

@@ -1,0 +1,23 @@
+"""The same book, with a generator."""
+
+import library
+
+import weft
+
+
+@weft.inline_callbacks
+def get(title):
+    """Return a Deferred of a book, lent or not."""
+    shelf = yield library.shelf_of(title)
+    try:
+        book = yield library.fetch(title, shelf)
+    except LookupError:
+        book = yield library.order(title)
+    return f"{book} ({shelf})"
+
+
+async def main():
+    print(await get("Rivers"))
+
+
+weft.run(main())

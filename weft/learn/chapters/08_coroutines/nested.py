@@ -1,0 +1,31 @@
+"""A book, with callbacks within callbacks."""
+
+import library
+
+import weft
+
+
+def get(title):
+    """Return a Deferred of a book, lent or not."""
+
+    def with_shelf(shelf):
+        def lent(failure):
+            failure.trap(LookupError)
+            return library.order(title)
+
+        def with_book(book):
+            return f"{book} ({shelf})"
+
+        book = library.fetch(title, shelf)
+        book.add_errback(lent)
+        book.add_callback(with_book)
+        return book
+
+    return library.shelf_of(title).add_callback(with_shelf)
+
+
+async def main():
+    print(await get("Rivers"))
+
+
+weft.run(main())
