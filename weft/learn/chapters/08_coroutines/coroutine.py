@@ -6,13 +6,13 @@ import weft
 
 
 async def get(title):
-    """Return a book, lent or not."""
-    shelf = await library.shelf_of(title)
+    """Return a book, lent or not, with its shelf."""
+    shelf = await library.find(title)
     try:
         book = await library.fetch(title, shelf)
     except LookupError:
         book = await library.order(title)
-    return f"{book} ({shelf})"
+    return f"{book}, for {shelf}"
 
 
 async def main():

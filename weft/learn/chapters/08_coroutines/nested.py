@@ -6,7 +6,7 @@ import weft
 
 
 def get(title):
-    """Return a Deferred of a book, lent or not."""
+    """Return a Deferred of a book, lent or not, with its shelf."""
 
     def with_shelf(shelf):
         def lent(failure):
@@ -14,14 +14,14 @@ def get(title):
             return library.order(title)
 
         def with_book(book):
-            return f"{book} ({shelf})"
+            return f"{book}, for {shelf}"
 
         book = library.fetch(title, shelf)
         book.add_errback(lent)
         book.add_callback(with_book)
         return book
 
-    return library.shelf_of(title).add_callback(with_shelf)
+    return library.find(title).add_callback(with_shelf)
 
 
 async def main():
