@@ -9,10 +9,12 @@ ends it with exit code 1.
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -148,7 +150,8 @@ class Page:
         """Return what the check prints."""
         file = io.StringIO()
         console = Console(file=file, width=WIDTH, highlight=False)
-        learning.show_grade(self.chapter, graded, console)
+        told = replace(graded.run, errors=without_folders(graded.run.errors, graded.run))
+        learning.show_grade(self.chapter, replace(graded, run=told), console)
         console.print(f"\nHint: {graded.hint}" if graded.hint else "\nAll of it holds.", markup=False)
         return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
@@ -164,8 +167,12 @@ class Page:
 
 def printed_by(run: Run) -> str:
     """Return what a program printed, without the folders of this machine."""
-    text = f"{run.output}{run.errors}".rstrip()
-    for folder in (run.program.absolute().parent, Path(weft.__file__).parent.parent):
+    return without_folders(f"{run.output}{run.errors}".rstrip(), run)
+
+
+def without_folders(text: str, run: Run) -> str:
+    """Return what a program said, with the files in it named as the learner, Weft and Python name them."""
+    for folder in (run.program.absolute().parent, Path(weft.__file__).parent.parent, Path(os.__file__).parent):
         text = text.replace(f"{folder}/", "")
     return text
 
