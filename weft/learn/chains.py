@@ -39,42 +39,48 @@ class Chains:
         for each in drawn:
             for kept in each.run.chains:
                 chain = figure_of(kept, each, len(drawn) > 1)
-                if each.is_faded:
-                    parts.append(Text(chain.text(width=width, ascii_only=ascii_only), GREY))
+                if each.is_faded or ascii_only:
+                    plain = chain.text(width=width, ascii_only=ascii_only)
+                    parts.append(Text(plain, GREY if each.is_faded else ""))
                 else:
                     parts.append(chain)
                 parts.append(Text())
         return Group(*parts[:-1]) if parts else None
 
     def svg(self, drawn: Sequence[Drawn], *, title: str = "") -> str | None:
-        """Return one document with the chains as they are drawn alone."""
+        """Return one document with the chains as they are drawn alone, those of a row at one height."""
         columns = columns_of(drawn)
         if not columns:
             return None
-        x = height = 0.0
-        parts = []
-        for chains in columns:
-            y = widest = 0.0
-            for each, chain in chains:
-                size = SIZE.search(chain)
-                assert size is not None
+        widths = [max(size_of(chain)[0] for _, chain in chains) for chains in columns]
+        x, parts, bottom = 0.0, [], 0.0
+        for chains, width in zip(columns, widths, strict=True):
+            y = 0.0
+            for place, (each, chain) in enumerate(chains):
                 placed = chain.replace("<svg ", f'<svg x="{x:g}" y="{y:g}" ', 1)
                 parts.append(marks.element("g", placed, class_="faded" if each.is_faded else "own"))
-                widest, y = max(widest, float(size[1])), y + float(size[2])
-            x, height = x + widest, max(height, y)
+                y += max(size_of(other[place][1])[1] for other in columns if place < len(other))
+            x, bottom = x + width, max(bottom, y)
         return marks.element(
             "svg",
             marks.element("title", escape(wording.clean_long(title) or "Chains of Deferreds")),
             marks.stylesheet([]),
-            marks.box(0, 0, x, height, "page"),
+            marks.box(0, 0, x, bottom, "page"),
             *(f"\n{part}" for part in parts),
             xmlns="http://www.w3.org/2000/svg",
             class_="weft",
             role="img",
             width=x,
-            height=height,
-            viewBox=f"0 0 {x:.0f} {height:.0f}",
+            height=bottom,
+            viewBox=f"0 0 {x:.0f} {bottom:.0f}",
         )
+
+
+def size_of(chain: str) -> tuple[float, float]:
+    """Return the width and the height of a chain's document."""
+    found = SIZE.search(chain)
+    assert found is not None
+    return float(found[1]), float(found[2])
 
 
 def columns_of(drawn: Sequence[Drawn]) -> list[list[tuple[Drawn, str]]]:
