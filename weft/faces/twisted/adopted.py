@@ -12,15 +12,15 @@ from typing import Any
 
 from twisted.internet import error
 
-from weft.faces.twisted import tcp, udp, unix
+from weft.faces.twisted import listening, tcp, udp, unix
 
 INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
-def stream_port(reactor: Any, descriptor: int, family: int, factory: Any) -> tcp.Port:
+def stream_port(reactor: Any, descriptor: int, family: int, factory: Any) -> listening.Port:
     """Return a port for a socket that listens already. Raises UnsupportedAddressFamily, OSError."""
     check(family, (*INTERNET, socket.AF_UNIX))
-    kind = unix.Port if family == socket.AF_UNIX else tcp.Port
+    kind = unix.Port if family == socket.AF_UNIX else listening.Port
     sock = copy(descriptor, family, socket.SOCK_STREAM)
     try:
         port = kind.adopt(sock, factory, reactor)

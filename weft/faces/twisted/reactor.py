@@ -27,13 +27,13 @@ from zope.interface import classImplements, implementer
 
 from weft.core import _os
 from weft.faces.asyncio import Loop, new_event_loop
-from weft.faces.twisted import adopted, seeing, tcp, udp, unix, unix_datagrams
+from weft.faces.twisted import adopted, connecting, listening, seeing, tcp, udp, unix, unix_datagrams
 from weft.faces.twisted.calls import DelayedCall, ThreadCall, make_call
 from weft.faces.twisted.connection import LogStack, TwistedStream
 from weft.faces.twisted.datagrams import TwistedDatagrams
 from weft.faces.twisted.descriptors import Descriptors
 
-OWN = (TwistedStream, TwistedDatagrams, tcp.Port)
+OWN = (TwistedStream, TwistedDatagrams, listening.Port)
 """Weft's transports, which watch their descriptors themselves."""
 
 classImplements(DelayedCall, IDelayedCall)
@@ -221,17 +221,17 @@ class WeftReactor(AsyncioSelectorReactor):
 
     # -- TCP
 
-    def listenTCP(self, port: Any, factory: Any, backlog: int = 50, interface: str = "") -> tcp.Port:
+    def listenTCP(self, port: Any, factory: Any, backlog: int = 50, interface: str = "") -> listening.Port:
         """Listen; return the port. Raises CannotListenError."""
-        listening = tcp.Port(port, factory, backlog, interface, self)
-        listening.startListening()
-        return listening
+        opened = listening.Port(port, factory, backlog, interface, self)
+        opened.startListening()
+        return opened
 
     def connectTCP(
         self, host: str, port: Any, factory: Any, timeout: float | None = 30, bindAddress: Any = None
-    ) -> tcp.Connector:
+    ) -> connecting.Connector:
         """Connect; return the connector. A name is looked up; after `timeout` seconds it gives up."""
-        connector = tcp.Connector(host, port, factory, timeout, bindAddress, self)
+        connector = connecting.Connector(host, port, factory, timeout, bindAddress, self)
         connector.connect()
         return connector
 
@@ -239,11 +239,11 @@ class WeftReactor(AsyncioSelectorReactor):
 
     def listenSSL(
         self, port: Any, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
-    ) -> tcp.Port:
+    ) -> listening.Port:
         """Listen for TLS; return the port. Raises CannotListenError."""
-        listening = self.listenTCP(port, wrapped(factory, contextFactory, False), backlog, interface)
-        listening._type = "TLS"
-        return listening
+        opened = self.listenTCP(port, wrapped(factory, contextFactory, False), backlog, interface)
+        opened._type = "TLS"
+        return opened
 
     def connectSSL(
         self,
@@ -253,7 +253,7 @@ class WeftReactor(AsyncioSelectorReactor):
         contextFactory: Any,
         timeout: float | None = 30,
         bindAddress: Any = None,
-    ) -> tcp.Connector:
+    ) -> connecting.Connector:
         """Connect with TLS; return the connector."""
         return self.connectTCP(host, port, wrapped(factory, contextFactory, True), timeout, bindAddress)
 
@@ -261,9 +261,9 @@ class WeftReactor(AsyncioSelectorReactor):
 
     def listenUDP(self, port: Any, protocol: Any, interface: str = "", maxPacketSize: int = 8192) -> udp.Port:
         """Receive datagrams; return the port. Raises CannotListenError."""
-        listening = udp.Port(port, protocol, interface, maxPacketSize, self)
-        listening.startListening()
-        return listening
+        opened = udp.Port(port, protocol, interface, maxPacketSize, self)
+        opened.startListening()
+        return opened
 
     def listenMulticast(
         self,
@@ -274,9 +274,9 @@ class WeftReactor(AsyncioSelectorReactor):
         listenMultiple: bool = False,
     ) -> udp.MulticastPort:
         """Receive datagrams, those of groups too; return the port. Raises CannotListenError."""
-        listening = udp.MulticastPort(port, protocol, interface, maxPacketSize, self, listenMultiple)
-        listening.startListening()
-        return listening
+        opened = udp.MulticastPort(port, protocol, interface, maxPacketSize, self, listenMultiple)
+        opened.startListening()
+        return opened
 
     # -- UNIX sockets
 
@@ -284,9 +284,9 @@ class WeftReactor(AsyncioSelectorReactor):
         self, address: Any, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: Any = 0
     ) -> unix.Port:
         """Listen at a path, locked if `wantPID`; return the port. Raises CannotListenError."""
-        listening = unix.Port(address, factory, backlog, mode, self, wantPID)
-        listening.startListening()
-        return listening
+        opened = unix.Port(address, factory, backlog, mode, self, wantPID)
+        opened.startListening()
+        return opened
 
     def connectUNIX(
         self, address: Any, factory: Any, timeout: float | None = 30, checkPID: Any = 0
@@ -300,9 +300,9 @@ class WeftReactor(AsyncioSelectorReactor):
         self, address: Any, protocol: Any, maxPacketSize: int = 8192, mode: int = 0o666
     ) -> unix_datagrams.DatagramPort:
         """Receive datagrams at a path; return the port. Raises CannotListenError."""
-        listening = unix_datagrams.DatagramPort(address, protocol, maxPacketSize, mode, self)
-        listening.startListening()
-        return listening
+        opened = unix_datagrams.DatagramPort(address, protocol, maxPacketSize, mode, self)
+        opened.startListening()
+        return opened
 
     def connectUNIXDatagram(
         self,
@@ -319,7 +319,7 @@ class WeftReactor(AsyncioSelectorReactor):
 
     # -- sockets of the program's own
 
-    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> tcp.Port:
+    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> listening.Port:
         """Accept connections at a socket that listens already; return the port."""
         return adopted.stream_port(self, fileDescriptor, addressFamily, factory)
 

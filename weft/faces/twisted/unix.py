@@ -16,7 +16,7 @@ from twisted.python.filepath import _coerceToFilesystemEncoding
 from twisted.python.lockfile import FilesystemLock, isLocked
 from zope.interface import implementer
 
-from weft.faces.twisted import tcp
+from weft.faces.twisted import connecting, listening, tcp
 from weft.faces.twisted.addresses import is_path
 from weft.faces.twisted.rights import RightsChannel, RightsStream
 
@@ -102,7 +102,7 @@ def shown(path: Any) -> str:
     return str(_coerceToFilesystemEncoding("", path))
 
 
-class Port(tcp.Port):
+class Port(listening.Port):
     """A port that listens at a path, and what comes in there. Whoever asks takes it for one of Twisted's."""
 
     __class__ = twisted_unix.Port
@@ -119,7 +119,7 @@ class Port(tcp.Port):
         reactor: Any = None,
         wantPID: Any = 0,
     ) -> None:
-        tcp.Port.__init__(self, 0, factory, backlog, "", reactor)
+        listening.Port.__init__(self, 0, factory, backlog, "", reactor)
         self.path: Any = UNIXAddress(fileName).name
         self.mode = mode
         self.wantPID = wantPID
@@ -180,7 +180,7 @@ class Port(tcp.Port):
 
     def undo(self, sock: socket.socket) -> None:
         """Give back the socket of a port that does not come to listen."""
-        tcp.Port.undo(self, sock)
+        listening.Port.undo(self, sock)
         if self.adopted is None:
             self.remove()
 
@@ -188,7 +188,7 @@ class Port(tcp.Port):
         """Close the listening socket, remove its file and its lock, and tell the factory."""
         if self.listener is not None:
             self.remove()
-            tcp.Port.connectionLost(self, reason)
+            listening.Port.connectionLost(self, reason)
 
     def remove(self) -> None:
         """Remove the path's file and its lock. What fails is logged."""
@@ -213,7 +213,7 @@ class Port(tcp.Port):
         return UNIXAddress(self.path if self.socket is None else self.socket.getsockname())
 
 
-class Attempt(tcp.Attempt):
+class Attempt(connecting.Attempt):
     """A connection that is being made, until it stands or fails."""
 
     transport = Client

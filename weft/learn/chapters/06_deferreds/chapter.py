@@ -3,7 +3,7 @@
 from weft.learn.chains import Chains, steps_of
 from weft.learn.chapter import Chapter, Prediction, Requirement, Verdict
 from weft.learn.pictures import Timelines
-from weft.learn.poets import poem
+from weft.learn.poetry import poem
 from weft.learn.requirements import (
     ends_well,
     has_tasks,
