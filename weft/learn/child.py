@@ -27,6 +27,7 @@ from typing import Any
 from weft.faces.asyncio import Loop
 from weft.figures import chain_rows  # noqa: F401 - so that `keep_chain` imports nothing while a loop runs
 from weft.learn.marks import Marks, install
+from weft.learn.running import BEGUN, RECORDING, STORY
 from weft.learn.watch import Watch
 from weft.record import SAMPLE_INTERVAL_S, Recorder
 from weft.record.recorder import Job
@@ -204,6 +205,7 @@ def run(folder: Path, program: Path, watched: list[str]) -> int:
     watch.start()
     if watched:
         count_calls(own_folder, watched, story)
+    (folder / BEGUN).touch()
     wall, cpu = time.monotonic(), time.process_time()
     code, _ = run_script(str(program), [])
     try:
@@ -217,7 +219,7 @@ def run(folder: Path, program: Path, watched: list[str]) -> int:
     watch.stop()
     gc.collect()  # what is still held in a cycle has its last chance to be reported
     install(None)
-    recording.save(folder / "recording.weft")
+    recording.save(folder / RECORDING)
     numbers = dict(recorder.threads)
     written = vars(story) | {
         "exit_code": code if isinstance(code, int) else 1,
@@ -229,7 +231,7 @@ def run(folder: Path, program: Path, watched: list[str]) -> int:
         "notes": marks.notes,
         "samples": watch.samples(numbers),
     }
-    (folder / "story.json").write_text(json.dumps(written), encoding="utf-8")
+    (folder / STORY).write_text(json.dumps(written), encoding="utf-8")
     return code if isinstance(code, int) else 1
 
 

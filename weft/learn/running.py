@@ -21,6 +21,10 @@ from weft.errors import RecordingError
 from weft.learn.watch import Sample, slept_ns
 from weft.record import Activity, Recording, Slice, Task, Timeline
 
+BEGUN, RECORDING, STORY = "begun", "recording.weft", "story.json"
+"""The files by which the program's process tells that the program begins, what was recorded, and how it ended."""
+USUAL_START_S = 0.5
+"""How long it takes until a program begins on a machine that is not busy. A busy one gets more time for all of it."""
 FAREWELL_S = 5.0
 """How long an interrupted program may take to end and to write its recording."""
 Echo = Callable[[str, IO[str]], None]
@@ -193,6 +197,8 @@ def run_program(
 ) -> Run:
     """Run a program to its end, or until `limit_s` is over, and return what came of it.
 
+    The limit is for a machine that has time for it: one that is slow to begin the program has longer.
+
     `echo` is given what it prints, as it prints it. With `interpreted` it runs on Weft's interpreted build. Ctrl-C
     ends the program too, and is raised here. Whatever it started is ended with it.
     """
@@ -223,7 +229,8 @@ def run_program(
         for reader in readers:
             reader.start()
         try:
-            is_over_time = not ends_within(process, limit_s)
+            begun_s = wait_until_begun(process, Path(folder) / BEGUN)
+            is_over_time = not ends_within(process, limit_s * max(1, begun_s / USUAL_START_S))
         finally:
             end(process)
             for reader in readers:
@@ -241,6 +248,14 @@ def read(stream: IO[str], to: IO[str], echo: Echo | None, text: list[str]) -> No
         text.append(line)
         if echo is not None:
             echo(line, to)
+
+
+def wait_until_begun(process: subprocess.Popen[str], sign: Path) -> float:
+    """Wait until the program in a process begins, or the process ends; return for how long, in seconds."""
+    started = time.monotonic()
+    while not sign.exists() and not ends_within(process, 0):
+        time.sleep(0.01)
+    return time.monotonic() - started
 
 
 def ends_within(process: subprocess.Popen[str], limit_s: float) -> bool:
@@ -273,8 +288,8 @@ def end(process: subprocess.Popen[str]) -> None:
 def with_story(run: Run, folder: Path) -> Run:
     """Return a run with what its process wrote; one that had to be killed wrote nothing."""
     try:
-        story = json.loads((folder / "story.json").read_text(encoding="utf-8"))
-        recording = Recording.load(folder / "recording.weft")
+        story = json.loads((folder / STORY).read_text(encoding="utf-8"))
+        recording = Recording.load(folder / RECORDING)
     except (OSError, ValueError, RecordingError):
         return run
     samples = [Sample(*sample) for sample in story["samples"]]

@@ -47,9 +47,9 @@ class Loop:
 @drawn
 def read_piece(name, connection):
     piece = connection.recv(1024)
-    if piece:
-        print(f"{name}: {piece.decode().strip()}")
-    else:
+    for line in piece.decode().splitlines():
+        print(f"{name}: {line}")
+    if not piece:
         loop.remove_reader(connection)
         connection.close()
 
