@@ -136,7 +136,7 @@ class Page:
         if graded.passes or not graded.hint:
             raise CourseBrokenError(f"{path} passes, or gets no hint")
         source = path.read_text(encoding="utf-8")
-        told = source.split('"""')[1].partition("\n")[0]
+        told = " ".join(source.split('"""')[1].partition("\n\n")[0].split())
         body = source.split('"""', 2)[2].strip()
         parts = [
             told,

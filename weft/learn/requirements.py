@@ -109,9 +109,8 @@ def prints(*lines: str, in_order: bool = False, hint: str = "") -> Requirement:
             return missed(f"it prints them as: {', '.join(found)}", hint)
         return met(f"{len(lines)} of {len(lines)} are there")
 
-    order = " in order" if in_order else ""
-    shown = ", ".join(lines) if sum(map(len, lines)) < 60 else wording.count(len(lines), "certain line")
-    return Requirement(f"it prints{order}: {shown}", judge)
+    shown = f": {', '.join(lines)}" if sum(map(len, lines)) < 60 else f" all {len(lines)} lines"
+    return Requirement(f"it prints{' in order' if in_order else ''}{shown}", judge)
 
 
 # -- how the tasks lie to one another

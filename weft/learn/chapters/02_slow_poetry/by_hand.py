@@ -9,9 +9,7 @@ from weft.learn import drawn, poets
 @drawn
 def connect(name, port):
     """Return a connection whose recv never waits."""
-    connection = socket.create_connection(
-        ("127.0.0.1", port)
-    )  # at once: the poets are on this machine
+    connection = socket.create_connection(("127.0.0.1", port))
     connection.setblocking(False)
     return connection
 
