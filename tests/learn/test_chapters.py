@@ -9,6 +9,7 @@ import pytest
 from weft.learn import pages
 from weft.learn.chapter import FOLDER, Chapter, NoSuchChapterError, chapter, chapters
 from weft.learn.grading import grade
+from weft.learn.running import Raised, Run
 
 from .runs import programs, runs_of
 
@@ -126,6 +127,16 @@ def test_a_chapter_takes_five_to_fifteen_minutes(found: Chapter):
 @pytest.mark.parametrize("found", CHAPTERS)
 def test_what_a_learner_gets_is_there(found: Chapter):
     assert [name for name, path in found.files.items() if not path.is_file()] == []
+
+
+def test_where_twisted_is_missing_its_chapter_says_what_to_install():
+    [found] = [each for each in chapters() if each.name == "14_twisted_and_asyncio"]
+    raised = Raised("ModuleNotFoundError", "No module named 'twisted'", 3, "<module>")
+
+    graded = grade(found, Run(Path("exercise.py"), 1, "", "", 5.0, exception=raised))
+
+    assert not graded.passes
+    assert "pip install --upgrade 'weft[twisted]'" in graded.hint
 
 
 def test_a_session_with_the_debugger_shows_a_turn_of_wefts_loop():
