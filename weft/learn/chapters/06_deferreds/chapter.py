@@ -120,8 +120,8 @@ CHAPTER = Chapter(
         nothing_blocks(),
         waits_overlap("loom", "train"),
     ],
-    question="say could raise, too: its output may be closed, for example. Who would hear of it in program.py? Where would you "
-    "put an errback for that, and what could it do?",
+    question="say could raise, too: its output may be closed, for example. Who would hear of it in program.py? "
+    "Where would you put an errback for that, and what could it do?",
     also=("poetry.py",),
     pictures=(Timelines(), Chains()),
 )

@@ -94,8 +94,8 @@ CHAPTER = Chapter(
         waits_overlap("Ada", "Ben", "Dora"),
         done_when_the_slowest_is("Ada", "Ben", "Dora"),
     ],
-    question="Suppose that the service fails for a text, once, because it is being restarted. What does your proxy answer "
-    "to those who ask for it afterwards? What should it keep, and for how long?",
+    question="Suppose that the service fails for a text, once, because it is being restarted. What does your proxy"
+    " answer to those who ask for it afterwards? What should it keep, and for how long?",
     programs=("no_cache.py", "cache.py"),
     also=("poetry_server.py", "translation.py", "readers.py"),
 )

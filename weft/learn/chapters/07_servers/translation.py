@@ -1,4 +1,4 @@
-"""A slow service that translates a text to capitals, over netstrings; and who asks it."""
+"""A slow service that translates to capitals, over netstrings; and who asks it."""
 
 import itertools
 from collections import deque

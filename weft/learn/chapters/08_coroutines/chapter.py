@@ -112,9 +112,9 @@ CHAPTER = Chapter(
         waits_overlap(*TITLES, hint=IN_TURN),
         done_when_the_slowest_is(*TITLES, hint=IN_TURN),
     ],
-    question="In a plain function, what you read at one line is still true at the next. In a coroutine, other tasks run at "
-    "each await. Suppose that two readers look whether the last copy is there, await something, and then take it. "
-    "What can happen, and where would you look for it?",
+    question="In a plain function, what you read at one line is still true at the next. In a coroutine, other "
+    "tasks run at each await. Suppose that two readers look whether the last copy is there, await "
+    "something, and then take it. What can happen, and where would you look for it?",
     programs=("nested.py", "inline.py", "coroutine.py"),
     also=("library.py", "tiny_inline.py"),
 )

@@ -117,8 +117,9 @@ CHAPTER = Chapter(
         one_thread(),
         nothing_blocks(),
     ],
-    question="Where does a program's limit come from? Think of a server's memory, of the other side's patience, of the "
-    "number of files that a system lets you open. And who waits, when more than that is asked of you?",
+    question="Where does a program's limit come from? Think of a server's memory, of the other side's patience, of"
+    " the number of files that a system lets you open. And who waits, when more than that is asked of "
+    "you?",
     programs=("all_of_them.py", "the_first.py", "two_at_a_time.py"),
     also=("slow.py", "one_fails.py", "library.py"),
     watched=("library.end",),

@@ -89,7 +89,7 @@ CHAPTER = Chapter(
         ],
         answer="c",
         because="The deadline cancels the Deferred, and that calls its canceller, which knows how to take the letter "
-        "back. Without a canceller it would be the first: the answer comes, and is dropped.",
+        "back. Without a canceller it would be as in a: the answer comes, and is dropped.",
     ),
     requirements=[
         ends_well(),
@@ -103,8 +103,8 @@ CHAPTER = Chapter(
         one_thread(),
         nothing_blocks(),
     ],
-    question="Tidying up may take time, too: to say goodbye to a server you have to await. What if a task is cancelled a second "
-    "time while it does? And what if the server does not answer the goodbye?",
+    question="Tidying up may take time, too: to say goodbye to a server you have to await. What if a task is "
+    "cancelled a second time while it does? And what if the server does not answer the goodbye?",
     programs=("deferreds.py", "coroutines.py"),
     also=("letters.py", "cleaning_up.py", "workshop.py"),
     watched=("workshop.give_back",),

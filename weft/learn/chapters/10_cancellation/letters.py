@@ -23,7 +23,7 @@ def take_back(name):
 
 
 def ask(name, seconds):
-    """Send a letter; return a Deferred of the answer. Cancelling it takes the letter back."""
+    """Return a Deferred of a letter's answer; cancelling it takes the letter back."""
     timer = None
 
     def canceller(letter):

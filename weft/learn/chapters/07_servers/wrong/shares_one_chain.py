@@ -1,5 +1,5 @@
-"""It keeps the Deferreds, and gives each reader a callback that takes the value away from
-the next.
+"""It keeps the Deferreds, and gives each reader a callback that takes the value away
+from the next.
 
 Hint: Two who add callbacks to one Deferred share one chain: what the first callback
 returns is the value for the second, and send_string returns None. A callback that only

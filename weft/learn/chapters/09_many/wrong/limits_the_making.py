@@ -1,5 +1,5 @@
-"""Its semaphore is held while a task is made, which takes no time, and not while the task
-waits.
+"""Its semaphore is held while a task is made, which takes no time, and not while the
+task waits.
 
 Hint: More pages are under way than the library allows. The limit has to hold from the
 question to its answer: take the semaphore within each task, around the await, and not

@@ -1,5 +1,5 @@
-"""It stops in time and prints the right thing. But the loom is given back after the await,
-and that is not reached.
+"""It stops in time and prints the right thing. But the loom is given back after the
+await, and that is not reached.
 
 Hint: A cancelled task goes on nowhere: CancelledError is raised at its await, and the
 lines below are not reached. What has to be done in any case belongs in finally.

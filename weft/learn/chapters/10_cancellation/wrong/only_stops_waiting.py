@@ -1,5 +1,5 @@
-"""It prints the right thing in time. It stops waiting for the carpet, and lets it be woven
-on.
+"""It prints the right thing in time. It stops waiting for the carpet, and lets it be
+woven on.
 
 Hint: The carpet was given up, and somebody goes on weaving it: asyncio.wait stops
 waiting after its timeout and cancels nothing. Cancel the task that it waited for, or
