@@ -79,7 +79,7 @@ $(VENV)/.built: $(VENV)/.installed $(SOURCES)
 	touch $@
 
 $(VENV)/.tested: $(VENV)/.built
-	$(BIN)/python -m pip install --quiet --group test --group check --group ecosystem
+	$(BIN)/python -m pip install --quiet --group test --group check --group ecosystem --group twisted
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.built

@@ -2,13 +2,19 @@
 
 On the Python that runs this: the whole suite, compiled and interpreted. On the other supported ones: the contract
 tests, in virtual environments of their own (.venv-3.12, ...). On all of them: CPython's own asyncio tests, as
-docs/conformance.md says. A skipped test is a failure: tests/conftest.py.
+docs/conformance.md says. On the Python that runs this, Twisted's own tests, too: on the compiled build all that run
+the reactor, on the interpreted one those that Twisted asks of each of its reactors. A skipped test is a failure:
+tests/conftest.py.
+
+    python tools/run_tests.py
+    python tools/run_tests.py --everything      # Twisted's tests whole, on each Python and build; those on Twisted 24
 
 Two things run at a time, for two cores: the whole suite, and beside it all the rest, which is shown when it is over.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -17,7 +23,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +32,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SUPPORTED = ("3.11", "3.12", "3.13")
 BUILDS = ("compiled", "interpreted")
 CONTRACT = ("tests/contract",)
+TWISTED_24 = "twisted[conch,http2,test,tls]==24.11.*"
+"""The oldest Twisted that is tested, with what its tests need."""
 Tell = Callable[[str], None]
 
 
@@ -41,12 +49,15 @@ class Row(NamedTuple):
 
 
 def main() -> int:
-    """Run everything; return 0 if everything passed."""
+    """Run the tests; return 0 if all passed."""
+    parser = argparse.ArgumentParser(description="Run every test.")
+    parser.add_argument("--everything", action="store_true", help="Twisted's own tests everywhere, and on Twisted 24")
+    with_everything = parser.parse_args().everything
     here = ".".join(map(str, sys.version_info[:2]))
     log: list[str] = []
     is_stopped = threading.Event()
     with ThreadPoolExecutor(1) as beside:
-        others = beside.submit(run_beside, here, log.append, is_stopped)
+        others = beside.submit(run_beside, here, with_everything, log.append, is_stopped)
         try:
             rows = []
             for build in BUILDS:
@@ -65,7 +76,7 @@ def show(text: str) -> None:
     print(text, end="", flush=True)
 
 
-def run_beside(here: str, tell: Tell, is_stopped: threading.Event) -> list[Row]:
+def run_beside(here: str, with_everything: bool, tell: Tell, is_stopped: threading.Event) -> list[Row]:
     """Run the other Pythons' contract tests, and everyone's conformance tests; return what became of them."""
     pythons = {here: sys.executable}
     rows: list[Row] = []
@@ -83,11 +94,35 @@ def run_beside(here: str, tell: Tell, is_stopped: threading.Event) -> list[Row]:
                 break
             tell(f"\n== Python {version}, {build} build: conformance\n")
             if has_asyncio_tests(python):
-                rows.append(Row(version, build, "conformance", *conform(python, build, tell)))
+                command = [python, "tests/conformance/run.py", "--python-build", build]
+                rows.append(Row(version, build, "conformance", *conform(command, tell)))
             else:
                 tell(f"Python {version} comes without test.test_asyncio (Debian: libpython{version}-testsuite)\n")
                 rows.append(Row(version, build, "conformance", 0, 0, ", not run: no test.test_asyncio there"))
+    for version, python, build, suite in twisted_runs(here, pythons, with_everything):
+        if is_stopped.is_set():
+            break
+        tell(f"\n== Python {version}, {build} build: Twisted's tests, {suite}\n")
+        command = [python, "tests/conformance/run_twisted.py", "--python-build", build, "--suite", suite]
+        rows.append(Row(version, build, f"Twisted's {suite}", *conform(command, tell)))
     return rows
+
+
+def twisted_runs(here: str, pythons: dict[str, str], with_everything: bool) -> Iterator[tuple[str, str, str, str]]:
+    """Yield what of Twisted's tests is run: the version of Python, its path, the build, and the suite."""
+    if not with_everything:
+        yield here, pythons[here], "compiled", "global"
+        yield here, pythons[here], "interpreted", "reactors"
+        return
+    for version, python in pythons.items():
+        if version != here:
+            install(python, ("--group", "twisted"))
+        for build in BUILDS:
+            yield version, python, build, "all" if version == here else "global"
+    needs = (("--group", "build", TWISTED_24), ("--no-build-isolation", "--no-deps", "--editable", "."))
+    python = made(sys.executable, ROOT / ".venv-twisted-24", needs)
+    for build in BUILDS:
+        yield f"{here}, Twisted 24", python, build, "global"
 
 
 def environment(version: str, tell: Tell) -> str | None:
@@ -97,18 +132,27 @@ def environment(version: str, tell: Tell) -> str | None:
     if not base:
         tell(f"\n== Python {version} is not installed here: its contract tests do not run\n")
         return None
-    folder = ROOT / f".venv-{version}"
+    needs = (("--group", "build", "--group", "test"), ("--no-build-isolation", "--editable", ".[cli]"))
+    python = made(base, ROOT / f".venv-{version}", needs)
+    subprocess.run([python, "setup.py", "--quiet", "build_ext", "--inplace"], cwd=ROOT, check=True)
+    return python
+
+
+def made(base: str, folder: Path, needs: tuple[tuple[str, ...], ...]) -> str:
+    """Return the interpreter of a virtual environment that has what is needed: pip's arguments, an install each."""
     python = folder / "bin" / "python"
     stamp = folder / ".installed"
     if not stamp.exists() or stamp.stat().st_mtime < (ROOT / "pyproject.toml").stat().st_mtime:
         subprocess.run([base, "-m", "venv", folder], check=True)
-        pip = [python, "-m", "pip", "install", "--quiet"]
-        subprocess.run([*pip, "--upgrade", "pip"], check=True)
-        subprocess.run([*pip, "--group", "build", "--group", "test"], cwd=ROOT, check=True)
-        subprocess.run([*pip, "--no-build-isolation", "--editable", ".[cli]"], cwd=ROOT, check=True)
+        for arguments in (("--upgrade", "pip"), *needs):
+            install(str(python), arguments)
         stamp.touch()
-    subprocess.run([python, "setup.py", "--quiet", "build_ext", "--inplace"], cwd=ROOT, check=True)
     return str(python)
+
+
+def install(python: str, arguments: tuple[str, ...]) -> None:
+    """Have a virtual environment's pip install something."""
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *arguments], cwd=ROOT, check=True)
 
 
 def run(python: str, build: str, paths: tuple[str, ...], tell: Tell) -> tuple[int, int]:
@@ -133,16 +177,14 @@ def has_asyncio_tests(python: str) -> bool:
     return subprocess.run([python, "-c", "import test.test_asyncio"], capture_output=True).returncode == 0
 
 
-def conform(python: str, build: str, tell: Tell) -> tuple[int, int, str]:
-    """Run CPython's own asyncio tests on one build; return (passed, failed, the rest in words).
-
-    A run that gives no figures has failed.
-    """
+def conform(command: list[str], tell: Tell) -> tuple[int, int, str]:
+    """Run conformance tests; return (passed, failed, the rest in words). A run that gives no figures has failed."""
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures.json"
-        script = ROOT / "tests/conformance/run.py"
-        command = [python, str(script), "--python-build", build, "--reasons", "--json", str(figures)]
-        ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        more = ["--reasons", "--json", str(figures)]
+        ended = subprocess.run(
+            [*command, *more], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         tell(ended.stdout)
         verdicts = Counter(json.loads(figures.read_text())["verdicts"].values() if figures.exists() else ())
     failed = verdicts["failed"] + verdicts["pass though named"]
@@ -155,7 +197,7 @@ def summary(rows: list[Row]) -> int:
     """Print a line for each run and one for all; return the exit code."""
     print()
     for row in rows:
-        begin = f"Python {row.version} {row.build:12} {row.suite:12}"
+        begin = f"Python {row.version} {row.build:12} {row.suite:18}"
         print(f"{begin} {row.passed:6} passed {row.failed:4} failed{row.rest}")
     passed, failed = sum(row.passed for row in rows), sum(row.failed for row in rows)
     print(f"{passed} passed, {failed} failed")

@@ -102,6 +102,11 @@ class Process:
             pass
         process.wait()
 
+    def close(self) -> None:
+        """End the process, and forget what it wrote: there will be no other."""
+        self.stop()
+        self.log.close()
+
 
 class Worker(Process):
     """A process that runs CPython's tests, one by one, as it is asked; made anew after each loss."""
@@ -157,7 +162,7 @@ def find_tests(modules: list[str], environ: dict[str, str]) -> dict[str, list[st
     try:
         return {module: worker.ask({"find": module}, START_S) for module in modules}
     finally:
-        worker.stop()
+        worker.close()
 
 
 def run_tests(
@@ -215,7 +220,7 @@ def share_out(
         except BaseException as error:
             failures.append(error)
         finally:
-            runner.stop()
+            runner.close()
 
     threads = [threading.Thread(target=work) for _ in range(jobs)]
     for thread in threads:

@@ -59,6 +59,7 @@ class Trial(processes.Process):
         super().__init__()
         self.kind = kind
         self.limit_s = limit_s
+        self.limits_s = limits_s
         path = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"  # some tests start Twisted's scripts
         self.environ = environ | {
             "CONFORMANCE_REACTOR_MADE": kind.made_by or kind.reactor_class,
@@ -66,7 +67,7 @@ class Trial(processes.Process):
             "CONFORMANCE_LIMIT_S": str(limit_s),
             "CONFORMANCE_LIMITS_S": json.dumps({self.id_of(name): limit for name, limit in limits_s.items()}),
             "PATH": path,
-            "PYTHONPATH": str(PLUGIN),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(PLUGIN), environ.get("PYTHONPATH")))),
         }
 
     def outcomes_of(self, names: list[str]) -> Iterator[Outcome]:
@@ -122,4 +123,5 @@ class Trial(processes.Process):
             raise BrokenError(f"trial does not start on {self.kind.chosen_by}: it {how}\n{said}")
         if not is_done or how == "hung":
             seconds = time.monotonic() - begin_s
-            yield Outcome(running, "hung" if seconds >= self.limit_s else how, said, seconds)
+            is_hung = seconds >= self.limits_s.get(running, self.limit_s)
+            yield Outcome(running, "hung" if is_hung else how, said, seconds)
