@@ -35,7 +35,7 @@ COMPILED_MODULES = (
     "weft.deferred.deferred",
     "weft.deferred.driving",
     "weft.protocols.scanning",
-    "weft.protocols.delivery",
+    "weft.protocols.exchange",
     "weft.record.recorder",
     "weft.faces.asyncio.tasks",
     "weft.faces.twisted._openssl",

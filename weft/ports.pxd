@@ -7,6 +7,13 @@ cdef class Source:
     cpdef fail(self, error)
     cpdef interrupted(self)
 
+cdef class StreamTransport(Source):
+    cpdef write(self, data)
+    cpdef bint takes_pairs(self) except -1
+    cpdef write_pair(self, bytes first, bytes second)
+    cpdef bint is_closing(self) except -1
+    cpdef Py_ssize_t get_write_buffer_size(self) except -1
+
 cdef class Poller:
     cdef readonly bint is_edge_triggered
     cdef public unsigned int ready_events

@@ -44,6 +44,30 @@ class Source:
         """SystemExit or KeyboardInterrupt passed through `ready`: an edge is told of once, so look again later."""
 
 
+class StreamTransport(Source):
+    """A connection's transport as compiled code calls it, for each message: asyncio's methods of these names."""
+
+    def write(self, data: Any) -> None:
+        """Accept bytes for sending; never waits."""
+        raise NotImplementedError
+
+    def takes_pairs(self) -> bool:
+        """Return whether `write_pair` spares a joining."""
+        return False
+
+    def write_pair(self, first: bytes, second: bytes) -> None:
+        """Accept two pieces, as `write(first + second)` does."""
+        self.write(first + second)
+
+    def is_closing(self) -> bool:
+        """Return whether the connection has ended or is about to."""
+        raise NotImplementedError
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes wait to be sent."""
+        raise NotImplementedError
+
+
 class Poller:
     """Tells which descriptors are ready. Five verbs: add, modify, remove, wait, close.
 
@@ -111,7 +135,7 @@ class Channel:
         raise NotImplementedError
 
     def send(self, data: Any) -> int:
-        """Send bytes; return how many were taken, -1 if none can be taken now."""
+        """Send bytes; return how many were taken, -1 if none can be taken now. They may change once this returns."""
         raise NotImplementedError
 
     def send_many(self, chunks: list[Any]) -> int:

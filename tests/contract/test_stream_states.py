@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import weft
 from weft.core import _os
@@ -109,10 +111,129 @@ def test_a_large_write_does_not_wait_for_the_callback_s_end(bench):
 def test_many_pieces_go_in_calls_of_at_most_64(bench):
     bench.stream.start()
 
-    bench.turn(lambda: bench.stream.writelines([b"x" * 200] * 200))
+    bench.turn(lambda: bench.stream.writelines([b"x" * 300] * 200))
 
-    assert bench.channel.sent == b"x" * 40000
-    assert [count for _, count in bench.channel.calls] == [64, 64, 1]  # what is left is little: it is made one piece
+    assert bench.channel.sent == b"x" * 60000
+    counts = [count for _, count in bench.channel.calls]
+    assert max(counts) == 64
+    assert counts[-1] == 1  # what is left is little: it is made one piece
+
+
+def test_hundreds_of_small_pieces_leave_in_one_call(bench):
+    bench.stream.start()
+
+    bench.turn(lambda: bench.stream.writelines([b"x" * 100] * 600))
+
+    assert bench.channel.sent == b"x" * 60000
+    assert bench.channel.calls == [("send", 1)]
+
+
+def test_small_pieces_beyond_the_watermark_leave_before_the_callback_s_end(bench):
+    bench.stream.start()
+    sent = []
+
+    def write_much():
+        bench.stream.writelines([b"x" * 100] * 700)
+        sent.append(len(bench.channel.sent))
+
+    bench.turn(write_much)
+
+    assert 65536 <= sent[0] < 65536 + 100
+    assert bench.channel.sent == b"x" * 70000
+
+
+@given(
+    callbacks=st.lists(st.lists(st.sampled_from([1, 2, 100, 256, 257, 5000, 16384, 40_000, 70_000]), max_size=40)),
+    rooms=st.lists(st.integers(0, 30_000), max_size=30),
+    is_edge_triggered=st.booleans(),
+)
+def test_pieces_of_any_sizes_are_sent_once_and_in_order_whatever_the_system_takes(
+    callbacks, rooms, is_edge_triggered
+):
+    bench = Bench(is_edge_triggered)
+    bench.stream.start()
+    numbers = itertools.count()
+    written = b""
+
+    def write(sizes):
+        nonlocal written
+        for size in sizes:
+            piece = bytes([next(numbers) % 251]) * size
+            if size % 2:
+                bench.stream.write(piece)
+            else:
+                bench.stream.write_pair(piece[: size // 3], piece[size // 3 :])
+            written += piece
+
+    for sizes, room in itertools.zip_longest(callbacks, rooms):
+        bench.channel.room = 0 if room is None else room
+        bench.turn(lambda sizes=sizes: write(sizes or []))
+        bench.tell(_os.WRITE)
+    assert len(bench.channel.sent) + bench.stream.get_write_buffer_size() == len(written)
+    bench.channel.room = 1 << 40
+    bench.tell(_os.WRITE)
+
+    assert bench.channel.sent == written
+    assert bench.stream.get_write_buffer_size() == 0
+    bench.stream.abort()
+    bench.turn()
+    bench.loop.close()
+    assert bench.reported == []
+
+
+def test_streams_that_write_small_pieces_in_one_callback_keep_them_apart(bench):
+    channels = [bench.channel, FakeChannel(1001), FakeChannel(1002)]
+    context = contextvars.copy_context()
+    streams = [bench.stream, *(Stream(bench.loop, channel, Witness(), context) for channel in channels[1:])]
+    for stream in streams:
+        stream.start()
+    channels[1].room = 7
+
+    def write_in_turns():
+        for word in (b"warp ", b"weft ", b"loom "):
+            for number, stream in enumerate(streams):
+                stream.write(word)
+                stream.write(b"%d " % number)
+
+    bench.turn(write_in_turns)
+    bench.turn(lambda: [stream.writelines([b"next ", b"one"]) for stream in streams])
+    channels[1].room = 1000
+    bench.poller.coming.append((1001, _os.WRITE))
+    bench.turn()
+
+    for number, channel in enumerate(channels):
+        assert channel.sent == b"warp %d weft %d loom %d next one" % (number, number, number)
+    for stream in streams[1:]:
+        stream.abort()
+
+
+def test_small_pieces_that_were_not_sent_when_a_stream_ends_reach_no_other_stream(bench):
+    other = FakeChannel(1001)
+    stream = Stream(bench.loop, other, Witness(), contextvars.copy_context())
+    bench.stream.start()
+    stream.start()
+
+    def write_and_abort():
+        bench.stream.writelines([b"lost ", b"for ", b"ever"])
+        bench.stream.abort()
+        stream.writelines([b"kept ", b"here"])
+
+    bench.turn(write_and_abort)
+
+    assert (bench.channel.sent, other.sent) == (b"", b"kept here")
+    stream.abort()
+
+
+def test_a_pair_written_to_a_stream_that_ended_is_dropped_as_one_write_is(bench):
+    bench.stream.start()
+    bench.stream.write_eof()
+
+    with pytest.raises(RuntimeError, match="after write_eof"):
+        bench.stream.write_pair(b"too ", b"late")
+    bench.stream.abort()
+    bench.turn(lambda: bench.stream.write_pair(b"too ", b"late"))
+
+    assert bench.channel.sent == b""
 
 
 @pytest.mark.parametrize("room", [0, 1, 2, 3, 4, 5, 6, 7, 8])

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weft import protocols
-from weft.errors import BacklogFullError, IncompleteMessageError, MalformedMessageError, MessageTooLongError
+from weft.errors import (
+    BacklogFullError,
+    IncompleteMessageError,
+    InvalidStateError,
+    MalformedMessageError,
+    MessageTooLongError,
+)
+from weft.ports import StreamTransport
 
 from .fakes import Lines, MemoryTransport, run_virtually, turns
 
@@ -95,6 +102,153 @@ def test_what_cannot_be_sent_as_one_message_is_not_sent():
         assert [transport.take() for transport in transports] == [b"", b"", b""]
 
     run_virtually(main())
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_what_is_sent_may_be_any_kind_of_bytes(kind):
+    async def main():
+        lines, strings, prefixed = Lines(), Strings(), Prefixed()
+        transports = [connected(each) for each in (lines, strings, prefixed)]
+
+        lines.send_line(kind(b"warp"))
+        strings.send_string(kind(b"warp"))
+        prefixed.send_string(kind(b"warp"))
+
+        assert [transport.take() for transport in transports] == [b"warp\n", b"4:warp,", b"\x00\x04warp"]
+
+    run_virtually(main())
+
+
+def test_what_is_sent_must_be_bytes():
+    async def main():
+        lines, strings, prefixed = Lines(), Strings(), Prefixed()
+        transports = [connected(each) for each in (lines, strings, prefixed)]
+
+        for send in (lines.send_line, strings.send_string, prefixed.send_string, lines.send_message):
+            for wrong in ("warp", 4, None):
+                with pytest.raises(TypeError, match=f"not {type(wrong).__name__}: encode it"):
+                    send(wrong)
+
+        assert [transport.take() for transport in transports] == [b"", b"", b""]
+
+    run_virtually(main())
+
+
+@pytest.mark.parametrize("send", [
+    lambda: Lines().send_line(b"warp"), lambda: Strings().send_string(b"warp"), lambda: Values().send_json(1),
+    lambda: Lines().send_message(b"warp"),
+])  # fmt: skip
+def test_sending_before_there_is_a_connection_is_an_error_that_says_so(send):
+    with pytest.raises(InvalidStateError, match="has no transport"):
+        send()
+
+
+def test_there_is_no_transport_before_the_connection_and_data_is_an_error():
+    protocol = Lines()
+
+    assert protocol.transport is None
+    with pytest.raises(AttributeError):
+        protocol.data_received(b"one\n")
+
+
+def test_a_transport_that_is_put_in_the_place_of_another_gets_what_is_sent_from_then_on():
+    async def main():
+        class Securing(Lines):
+            def line_received(self, line):
+                super().line_received(line)
+                self.send_line(b"go on")
+                self.transport = second
+                self.send_line(b"in secret")
+
+        protocol, second = Securing(), MemoryTransport()
+        first = connected(protocol)
+
+        first.give(b"starttls\n")
+
+        assert (first.take(), second.take()) == (b"go on\n", b"in secret\n")
+        assert protocol.transport is second
+
+    run_virtually(main())
+
+
+def test_nothing_is_given_out_while_the_author_has_taken_the_transport_away():
+    async def main():
+        class Leaving(Lines):
+            def line_received(self, line):
+                super().line_received(line)
+                self.transport = None
+                self.set_raw_mode(2)
+
+        protocol = Leaving()
+        transport = connected(protocol)
+
+        transport.give(b"one\ntwo\n")
+
+        assert (protocol.lines, protocol.raw) == ([b"one"], [])
+
+    run_virtually(main())
+
+
+def test_a_class_whose_own_attribute_hides_the_transport_is_told_so():
+    class Hiding(Lines):
+        transport = None
+
+    with pytest.raises(TypeError, match=r"Hiding\.transport hides .* remove it from the class"):
+        connected(Hiding())
+
+
+class Pairs(StreamTransport):
+    """A transport that takes pairs, as Weft's own does where it is compiled."""
+
+    def __init__(self):
+        self.written = []
+
+    def takes_pairs(self):
+        return True
+
+    def write(self, data):
+        self.written.append(bytes(data))
+
+    def write_pair(self, first, second):
+        self.written.append(first + second)
+
+
+@given(
+    delimiter=st.sampled_from([b"\n", b"\r\n", b"aa", b"aba", b"abc"]),
+    line=st.text("abc\r\n", max_size=12).map(str.encode) | st.binary(max_size=3).map(bytearray),
+)
+def test_a_line_is_sent_as_the_parser_encodes_it_or_refused_by_both(delimiter, line):
+    protocol, transport = protocols.LineProtocol(), Pairs()
+    protocol.delimiter = delimiter
+    protocol.connection_made(transport)
+
+    try:
+        encoded = protocols.LineParser(delimiter).encode(line)
+    except MalformedMessageError:
+        with pytest.raises(MalformedMessageError):
+            protocol.send_line(line)
+        assert transport.written == []
+    else:
+        protocol.send_line(line)
+        assert transport.written == [encoded]
+
+
+def test_a_parser_with_an_encoding_of_its_own_is_asked_for_each_line():
+    class Dotted(protocols.LineParser):
+        def encode(self, message):
+            return super().encode(b"." + message if message.startswith(b".") else message)
+
+    class Mail(protocols.LineProtocol):
+        def make_parser(self):
+            return Dotted(self.delimiter, self.max_length)
+
+    protocol, transport = Mail(), Pairs()
+    protocol.connection_made(transport)
+
+    protocol.send_line(b".")
+    protocol.send_line(b"a.")
+
+    assert transport.written == [b"..\r\n", b"a.\r\n"]
 
 
 @pytest.mark.parametrize("base, data", [
@@ -321,6 +475,24 @@ def test_an_exception_of_the_author_passes_to_the_transport_untouched():
 
         with pytest.raises(ZeroDivisionError):
             connected(Broken()).give(b"one\n")
+
+    run_virtually(main())
+
+
+def test_a_protocol_error_of_the_authors_is_no_refusal_of_ours():
+    async def main():
+        class Strict(Lines):
+            def line_received(self, line):
+                super().line_received(line)
+                raise MalformedMessageError("no such command")
+
+        protocol = Strict()
+        transport = connected(protocol)
+
+        with pytest.raises(MalformedMessageError, match="no such command"):
+            transport.give(b"one\ntwo\n")
+
+        assert (protocol.lines, protocol.errors) == ([b"one"], [])
 
     run_virtually(main())
 

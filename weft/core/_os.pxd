@@ -10,6 +10,7 @@ cpdef enum:
 
 cdef enum:
     EDGE = 0x80000000
+    OUTBOX_BYTES = 65536
 
 cdef extern from "glue.h" nogil:
     ctypedef union epoll_data_t:
@@ -55,6 +56,12 @@ cdef class FdChannel(Channel):
     cpdef Py_ssize_t recv_into(self, buffer) except? -2
     cpdef Py_ssize_t send(self, data) except? -2
     cpdef Py_ssize_t send_many(self, list chunks) except? -2
+
+cdef class Outbox:
+    cdef char *start
+    cdef Py_ssize_t size
+    cdef int add(self, bytes data) except -1
+    cdef int clear(self) except -1
 
 cdef class Ring:
     cdef weft_record *records

@@ -28,6 +28,8 @@ EDGE = 0x80000000
 LONGEST_WAIT_S = 86400.0
 MOST_BESIDE = socket.CMSG_SPACE(4096)
 """Bytes that come beside those of a stream at most: room for the 253 descriptors that Linux passes at once."""
+OUTBOX_BYTES = 0
+"""Room in an outbox; 0: there is none here, where a join at the end costs less than joining piece by piece."""
 LARGEST_DATAGRAM = 262144
 """Bytes that a datagram can have at most; of a longer one, which only a UNIX socket can carry, the rest is lost."""
 

@@ -3,7 +3,7 @@
 import time
 
 from libc.errno cimport EINTR, errno
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
 cdef extern from "glue.h" nogil:
@@ -18,6 +18,7 @@ cdef extern from "glue.h":
     object weft_recv(int fd, Py_ssize_t size)
     Py_ssize_t weft_recv_into(int fd, object buffer) except? -2
     Py_ssize_t weft_send(int fd, object data) except? -2
+    Py_ssize_t weft_send_bytes(int fd, const char *start, Py_ssize_t size) except? -2
     Py_ssize_t weft_send_many(int fd, list chunks) except? -2
 
 cdef extern from "datagrams.h":
@@ -32,6 +33,7 @@ cdef extern from "Python.h":
     object PyErr_SetFromErrno(object error)
     object PyBytes_FromStringAndSize(char *data, Py_ssize_t size)
     char *PyBytes_AS_STRING(object data)
+    int PyBuffer_FillInfo(Py_buffer *view, object owner, void *start, Py_ssize_t size, int is_readonly, int flags) except -1
 
 cdef enum:
     EVENTS = 512
@@ -130,10 +132,42 @@ cdef class FdChannel(Channel):
         return weft_recv_into(self.fd, buffer)
 
     cpdef Py_ssize_t send(self, data) except? -2:
+        if type(data) is Outbox:
+            return weft_send_bytes(self.fd, (<Outbox> data).start, (<Outbox> data).size)
         return weft_send(self.fd, data)
 
     cpdef Py_ssize_t send_many(self, list chunks) except? -2:
         return weft_send_many(self.fd, chunks)
+
+
+cdef class Outbox:
+    """What is written in several small pieces, joined as they come: bytes-like, and used again."""
+
+    def __cinit__(self):
+        self.start = <char *> malloc(OUTBOX_BYTES)
+        if self.start is NULL:
+            raise MemoryError()
+
+    def __dealloc__(self):
+        free(self.start)
+
+    def __len__(self):
+        return self.size
+
+    def __getbuffer__(self, Py_buffer *view, int flags):
+        PyBuffer_FillInfo(view, self, self.start, self.size, True, flags)
+
+    cdef int add(self, bytes data) except -1:
+        cdef Py_ssize_t size = len(data)
+        if size > OUTBOX_BYTES - self.size:
+            raise BufferError(f"an outbox has room for {OUTBOX_BYTES} bytes, not for {self.size + size}")
+        memcpy(self.start + self.size, PyBytes_AS_STRING(data), size)
+        self.size += size
+        return 0
+
+    cdef int clear(self) except -1:
+        self.size = 0
+        return 0
 
 
 cdef class Ring:

@@ -156,20 +156,22 @@ static inline Py_ssize_t weft_recv_into(int fd, PyObject *target) {
 }
 
 /* how many bytes the system took; -1 when it would block; -2 with OSError */
-static inline Py_ssize_t weft_send(int fd, PyObject *data) {
-    ssize_t n;
-    if (PyBytes_CheckExact(data)) {
-        n = send(fd, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), MSG_NOSIGNAL);
-    } else {
-        Py_buffer b;
-        if (PyObject_GetBuffer(data, &b, PyBUF_SIMPLE)) return -2;
-        n = send(fd, b.buf, b.len, MSG_NOSIGNAL);
-        PyBuffer_Release(&b);
-    }
+static inline Py_ssize_t weft_send_bytes(int fd, const char *start, Py_ssize_t size) {
+    ssize_t n = send(fd, start, size, MSG_NOSIGNAL);
     if (n >= 0) return n;
     if (weft_would_block()) return -1;
     PyErr_SetFromErrno(PyExc_OSError);
     return -2;
+}
+
+static inline Py_ssize_t weft_send(int fd, PyObject *data) {
+    Py_buffer b;
+    Py_ssize_t n;
+    if (PyBytes_CheckExact(data)) return weft_send_bytes(fd, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data));
+    if (PyObject_GetBuffer(data, &b, PyBUF_SIMPLE)) return -2;
+    n = weft_send_bytes(fd, b.buf, b.len);
+    PyBuffer_Release(&b);
+    return n;
 }
 
 #define WEFT_PIECES 64 /* pieces given to one system call; the rest goes with the next */

@@ -13,7 +13,9 @@ cdef class Core:
     cdef list ring
     cdef readonly Py_ssize_t head, tail
     cdef readonly object inbox
-    cdef list unflushed
+    cdef Source unflushed
+    cdef list others_unflushed
+    cdef _os.Outbox outbox
     cdef int event_index, event_count
     cdef long long connections_made
     cdef public bint is_stopping
@@ -29,6 +31,10 @@ cdef class Core:
     cdef int take_inbox(self) except -1
     cdef int push_timer(self, TimerHandle timer) except -1
     cdef bint write_later(self, Source source) except -1
+    @cython.locals(source=Source)
+    cdef Source next_unflushed(self)
+    @cython.locals(outbox=_os.Outbox)
+    cdef _os.Outbox take_outbox(self)
     cdef long long next_connection_number(self)
     @cython.locals(later=Py_ssize_t, due=Py_ssize_t)
     cdef int first_turn(self) except -1
@@ -40,7 +46,7 @@ cdef class Core:
     @cython.locals(left=cython.longlong, soonest=TimerHandle)
     cdef long long timeout_ns(self) except? -2
     @cython.locals(
-        index=cython.int, count=cython.int, is_debugging=cython.bint, source=Source, poller=Poller, unflushed=list
+        index=cython.int, count=cython.int, is_debugging=cython.bint, source=Source, poller=Poller
     )
     cdef int dispatch(self) except -1
     @cython.locals(timers=TimerHeap, timer=TimerHandle, now=cython.longlong)

@@ -9,7 +9,7 @@
 A run begins with the calls that were ready before it: in its first turn they come before the events of the poll, so
 that what they set up is there when an event comes (`first_turn`).
 
-What was written during one callback leaves when it returns: whoever writes puts itself on the list `unflushed`.
+What was written during one callback leaves when it returns: whoever writes says so by `write_later`.
 
 The core raises what a callback raises only for SystemExit and KeyboardInterrupt; every other exception goes to
 `call_exception_handler`, which the face defines. An interrupted turn goes on where it stopped: no event is lost.
@@ -44,7 +44,11 @@ class Core:
         self.tail = 0
         self.inbox: deque[Handle] = deque()
         self.inbox_is_filled = False
-        self.unflushed: list[Source] = []
+        # Who has written during the running callback: one in most cases, and then others, in a list.
+        self.unflushed: Source | None = None
+        self.others_unflushed: list[Source] = []
+        self.outbox: Any = None
+        """For whoever writes in several pieces during the running callback, until it has sent them."""
         self.event_index = 0
         self.event_count = 0
         self.connections_made = 0
@@ -159,8 +163,25 @@ class Core:
         """Have `source.flush` called when the callback that runs now returns; False if none runs."""
         if not self.in_turn:
             return False
-        self.unflushed.append(source)
+        if self.unflushed is None:
+            self.unflushed = source
+        elif self.unflushed is not source:
+            self.others_unflushed.append(source)
         return True
+
+    def next_unflushed(self) -> Source:
+        """Return one who has written, and forget that it has; there must be one."""
+        source = self.unflushed
+        self.unflushed = self.others_unflushed.pop() if self.others_unflushed else None
+        return source  # type: ignore[return-value]
+
+    def take_outbox(self) -> Any:
+        """Return an empty outbox. Put it back as `outbox` when everything in it was sent."""
+        outbox = self.outbox
+        if outbox is None:
+            return _os.Outbox()  # type: ignore[attr-defined]  # there is none in the interpreted build
+        self.outbox = None
+        return outbox
 
     def next_connection_number(self) -> int:
         """Return the number of a new connection: 1, 2, 3, ..."""
@@ -201,7 +222,7 @@ class Core:
             due = self.tail - self.head - later
             self.put_behind(later)
             self.run_ready(due)
-            if self.unflushed:
+            if self.unflushed is not None:
                 self.flush()
         finally:
             self.in_turn = False
@@ -230,7 +251,7 @@ class Core:
                 self.move_due()
             if self.head != self.tail:
                 self.run_ready(self.tail - self.head)
-            if self.unflushed:
+            if self.unflushed is not None:
                 self.flush()
         finally:
             self.in_turn = False
@@ -251,7 +272,7 @@ class Core:
 
     def timeout_ns(self) -> int:
         """Return how long a wait may last: 0 if anything is ready, -1 if nothing is to come but events."""
-        if self.head != self.tail or self.is_stopping or self.inbox or self.unflushed:
+        if self.head != self.tail or self.is_stopping or self.inbox or self.unflushed is not None:
             return 0
         if not self.timers.heap:
             return -1
@@ -262,7 +283,6 @@ class Core:
     def dispatch(self) -> None:
         """Hand each event of the last wait to its source, and let what it wrote leave."""
         poller = self.poller
-        unflushed = self.unflushed
         is_debugging = self.is_debugging
         index = self.event_index
         count = self.event_count
@@ -278,8 +298,8 @@ class Core:
                         self.ready_timed(source, poller.ready_events)
                     else:
                         source.ready(poller.ready_events)
-                    while unflushed:
-                        source = unflushed.pop()
+                    while self.unflushed is not None:
+                        source = self.next_unflushed()
                         source.flush()
             except (SystemExit, KeyboardInterrupt):
                 if source is not None:
@@ -321,7 +341,7 @@ class Core:
                             _os.call(handle.context, handle.callback, handle.arguments)
                     else:
                         self.run_observed(handle)
-                    if self.unflushed:
+                    if self.unflushed is not None:
                         self.flush()
             except (SystemExit, KeyboardInterrupt):
                 raise
@@ -372,8 +392,8 @@ class Core:
 
     def flush(self) -> None:
         """Let what was written during the last callback leave."""
-        while self.unflushed:
-            source = self.unflushed.pop()
+        while self.unflushed is not None:
+            source = self.next_unflushed()
             source.flush()
 
     def report_call(self, handle: Handle, error: BaseException) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from weft.errors import IncompleteMessageError
+from weft.protocols.exchange import LineExchange
 from weft.protocols.messages import MessageProtocol
 from weft.protocols.parsing import Parser
 from weft.protocols.scanning import LineScanner
@@ -27,7 +28,7 @@ class LineParser(LineScanner, Parser[bytes]):
         super().__init__(delimiter, max_length)
 
 
-class LineProtocol(MessageProtocol[bytes]):
+class LineProtocol(LineExchange, MessageProtocol[bytes]):
     """Calls `line_received` with each line that comes, and sends lines.
 
     In raw mode what comes is given to `raw_data_received` as it comes, for a body after a header, say.
@@ -44,10 +45,6 @@ class LineProtocol(MessageProtocol[bytes]):
         """Act on bytes that came in raw mode."""
         raise NotImplementedError(f"{type(self).__name__} needs a method raw_data_received(self, data) for raw mode")
 
-    def send_line(self, line: bytes) -> None:
-        """Send a line, given without its delimiter. Raises MalformedMessageError if it contains the delimiter."""
-        self.transport.write(self._parser.encode(line))
-
     def set_raw_mode(self, length: int | None = None) -> None:
         """Give what comes after the current line to `raw_data_received`, at once and in the middle of a chunk.
 
@@ -56,18 +53,24 @@ class LineProtocol(MessageProtocol[bytes]):
         """
         if length is not None and length < 0:
             raise ValueError(f"the length of raw data must be 0 or more bytes, not {length}")
-        self._delivery.set_raw(length != 0, length or -1)
+        self._set_raw(length != 0, length or -1)
         self._look_again()
 
     def set_line_mode(self, extra: bytes = b"") -> None:
         """Give lines to `line_received` again, beginning with `extra`: what raw mode was given too much of."""
-        self._delivery.set_raw(False, -1)
+        self._set_raw(False, -1)
         self._parser.put_back(extra)
         self._look_again()
 
     def make_parser(self) -> LineParser:
         """Return the parser of a connection's lines."""
         return LineParser(self.delimiter, self.max_length)
+
+    def _begin(self) -> None:
+        super()._begin()
+        parser = self._parser
+        is_plain = type(parser).encode is LineScanner.encode  # or else an author's own, which may do more
+        self._open_lines(parser if isinstance(parser, LineScanner) and is_plain else None)
 
     def _receiver(self) -> Callable[[bytes], None]:
         return self.line_received
@@ -78,12 +81,12 @@ class LineProtocol(MessageProtocol[bytes]):
     def _look_again(self) -> None:
         """The mode has changed: take back what was parsed ahead, and have what waits given out in the new one."""
         self._parser.rewind()
-        if not self._delivery.is_busy() and self._parser.buffered_bytes:
+        if not self._is_busy() and self._parser.buffered_bytes:
             self._go_on()
 
     def _finish(self) -> None:
-        if self._delivery.raw_left > 0:
+        if self._raw_left > 0:
             raise IncompleteMessageError(
-                f"the stream ended in the middle of raw data: {self._delivery.raw_left} bytes more were to come"
+                f"the stream ended in the middle of raw data: {self._raw_left} bytes more were to come"
             )
         super()._finish()

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from weft.errors import BacklogFullError, ProtocolError, WeftError
-from weft.protocols.delivery import Delivery
+from weft.protocols.exchange import Exchange
 from weft.protocols.parsing import Parser
 from weft.protocols.stream import Hold, StreamProtocol
 
@@ -27,15 +27,13 @@ logger = logging.getLogger("weft")
 Message = TypeVar("Message")
 
 
-class MessageProtocol(StreamProtocol, Generic[Message]):
+class MessageProtocol(Exchange, StreamProtocol, Generic[Message]):
     """Gives each message that its parser finds to `message_received`. A subclass says which parser: `make_parser`."""
 
     holds_for_output = True
     """Whether messages wait while the peer takes none of the replies that they make us write. Two ends that both
     answer each other's messages, with more under way than their buffers hold, would wait for each other: one of them
     sets this to False and bounds what it has under way."""
-    _parser: Parser[Message]
-    _delivery: Delivery
     _has_ended = False
 
     # -- what a subclass overrides
@@ -60,21 +58,11 @@ class MessageProtocol(StreamProtocol, Generic[Message]):
         """Act on the peer's sending no more; return True to go on writing, False (the default) to close."""
         return False
 
-    # -- sending
-
-    def send_message(self, message: Message) -> None:
-        """Send a message. Raises a ProtocolError, and sends nothing, if it cannot be written as one."""
-        self.transport.write(self._parser.encode(message))
-
     # -- receiving
-
-    def data_received(self, data: bytes) -> None:
-        """Give out the messages that `data` completes."""
-        self._delivery.take_data(data)
 
     def eof_received(self) -> bool:
         """Call `stream_ended`, once what waits has been given out. Do not override this one but that."""
-        if self._delivery.is_busy() and not self._holds & Hold.REFUSED:
+        if self._is_busy() and not self._holds & Hold.REFUSED:
             self._has_ended = True
             return True
         return self._end()
@@ -86,51 +74,24 @@ class MessageProtocol(StreamProtocol, Generic[Message]):
     def pause_writing(self) -> None:
         """Hold the messages back, if it was one of them that made us write too much."""
         super().pause_writing()
-        if self.holds_for_output:
-            self._delivery.is_writing_paused = True
-            if self._delivery.is_delivering:
-                self._hold(Hold.OUTPUT)
+        if self.holds_for_output and self._is_delivering:
+            self._hold(Hold.OUTPUT)
 
     def resume_writing(self) -> None:
         """Give out messages again."""
         super().resume_writing()
-        self._delivery.is_writing_paused = False
         self._release(Hold.OUTPUT)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Give out nothing more, and call `disconnected`."""
-        self._delivery.forget()
+        self._holds |= Hold.LOST
+        self._forget()
         super().connection_lost(error)
-
-    # -- what a delivery says
-
-    def keep_for_later(self, data: bytes) -> None:
-        """Let `data` wait behind what waits already, within a bound."""
-        waiting = self._parser.buffered_bytes
-        if self._holds & Hold.REFUSED or self._is_lost:
-            return  # `refused` was told; a transport that is closing may still give us what it had
-        try:
-            self._check_backlog(waiting, len(data))
-        except BacklogFullError as error:
-            self.refuse(error)
-        else:
-            self._parser.add(data)
-            self._hold_again()
-
-    def hold_for_output(self) -> None:
-        """Give out nothing more until the peer has taken some of what was written."""
-        self._hold(Hold.OUTPUT)
-
-    def refuse(self, error: WeftError) -> None:
-        """Give out nothing more ever, and call `refused`."""
-        self._hold(Hold.REFUSED)
-        self.refused(error)
 
     # -- how it is done
 
     def _begin(self) -> None:
-        self._parser = self.make_parser()
-        self._delivery = Delivery(self, self._parser, self.transport, self._receiver(), self._raw_receiver())
+        self._open(self.make_parser(), self._receiver(), self._raw_receiver())
 
     def _receiver(self) -> Callable[[Message], None]:
         """Return what is called with each message."""
@@ -140,28 +101,41 @@ class MessageProtocol(StreamProtocol, Generic[Message]):
         """Return what is called with bytes in raw mode, if there is such a mode."""
         return None
 
-    def _hold(self, reason: int) -> None:
-        super()._hold(reason)
-        self._delivery.is_held = True
+    def _keep_for_later(self, data: bytes) -> None:
+        """Let `data` wait behind what waits already, within a bound."""
+        if self._holds & (Hold.REFUSED | Hold.LOST):
+            return  # `refused` was told; a transport that is closing may still give us what it had
+        try:
+            self._check_backlog(self._parser.buffered_bytes, len(data))
+        except BacklogFullError as error:
+            self._refuse(error)
+        else:
+            self._parser.add(data)
+            self._hold_again()
 
-    def _release(self, reason: int) -> None:
-        self._delivery.is_held = bool(self._holds & ~reason) or self._is_lost
-        super()._release(reason)
+    def _hold_for_output(self) -> None:
+        """Give out nothing more until the peer has taken some of what was written."""
+        if self.holds_for_output:
+            self._hold(Hold.OUTPUT)
+
+    def _refuse(self, error: WeftError) -> None:
+        """Give out nothing more ever, and call `refused`."""
+        self._hold(Hold.REFUSED)
+        self.refused(error)
 
     def _go_on(self) -> None:
         """Nothing holds delivery any more: give out what waits, in the next turn, and then read."""
-        if not self._delivery.is_resuming:
-            self._delivery.is_resuming = True
+        if not self._is_resuming:
+            self._is_resuming = True
             asyncio.get_running_loop().call_soon(self._resume)
 
     def _resume(self) -> None:
-        delivery = self._delivery
-        delivery.is_resuming = False
-        if self._holds or self._is_lost or self.transport.is_closing():
+        self._is_resuming = False
+        if self._holds or self.transport.is_closing():
             return
         try:
-            delivery.deliver()
-            if self._has_ended and not delivery.is_busy() and not self._end():
+            self._deliver()
+            if self._has_ended and not self._is_busy() and not self._end():
                 self.transport.close()
         except BaseException:
             self.transport.abort()  # as a transport does whose protocol raises
@@ -177,7 +151,7 @@ class MessageProtocol(StreamProtocol, Generic[Message]):
         try:
             self._finish()
         except ProtocolError as error:
-            self.refuse(error)
+            self._refuse(error)
             return False
         return self.stream_ended()
 

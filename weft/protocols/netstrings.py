@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from weft.protocols.exchange import StringExchange
 from weft.protocols.messages import MessageProtocol
 from weft.protocols.parsing import Parser
 from weft.protocols.scanning import NetstringScanner
@@ -26,7 +27,7 @@ class NetstringParser(NetstringScanner, Parser[bytes]):
         super().__init__(max_length)
 
 
-class NetstringProtocol(MessageProtocol[bytes]):
+class NetstringProtocol(StringExchange, MessageProtocol[bytes]):
     """Calls `string_received` with each netstring that comes, and sends netstrings."""
 
     max_length = MAX_STRING_BYTES
@@ -34,10 +35,6 @@ class NetstringProtocol(MessageProtocol[bytes]):
     def string_received(self, string: bytes) -> None:
         """Act on a string."""
         raise NotImplementedError(f"{type(self).__name__} needs a method string_received(self, string)")
-
-    def send_string(self, string: bytes) -> None:
-        """Send a string."""
-        self.transport.write(self._parser.encode(string))
 
     def make_parser(self) -> NetstringParser:
         """Return the parser of a connection's netstrings."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from weft.protocols.exchange import StringExchange
 from weft.protocols.messages import MessageProtocol
 from weft.protocols.netstrings import MAX_STRING_BYTES
 from weft.protocols.parsing import Parser
@@ -28,7 +29,7 @@ class PrefixedParser(PrefixedScanner, Parser[bytes]):
         super().__init__(prefix_bytes, max_length, byte_order)
 
 
-class PrefixedProtocol(MessageProtocol[bytes]):
+class PrefixedProtocol(StringExchange, MessageProtocol[bytes]):
     """Calls `string_received` with each string that comes behind its length, and sends such strings."""
 
     prefix_bytes = 4
@@ -38,10 +39,6 @@ class PrefixedProtocol(MessageProtocol[bytes]):
     def string_received(self, string: bytes) -> None:
         """Act on a string."""
         raise NotImplementedError(f"{type(self).__name__} needs a method string_received(self, string)")
-
-    def send_string(self, string: bytes) -> None:
-        """Send a string behind its length. Raises MessageTooLongError if that cannot be written."""
-        self.transport.write(self._parser.encode(string))
 
     def make_parser(self) -> PrefixedParser:
         """Return the parser of a connection's strings."""

@@ -1,3 +1,4 @@
+# cython: binding=False, embedsignature=True, embedsignature.format=clinic
 """Scanning: the parsers' work, compiled. The parsers themselves, typed, stand in modules of their own.
 
 A parser does no I/O. It keeps the bytes that no message was made of yet, never more than one message may have plus
@@ -15,10 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from operator import length_hint
-from struct import Struct
 from typing import Any
 
 from weft.errors import IncompleteMessageError, MalformedMessageError, MessageTooLongError, ProtocolError
+from weft.protocols import _bytes
 
 LONGEST = 2**40
 """More than any message may have, so that lengths and places fit a machine's integers."""
@@ -30,9 +31,9 @@ NARROW_WINDOW = 256
 WIDE_WINDOW = 16384
 """Bytes that are split into lines at a time: at least, and at most."""
 COLON, COMMA, ZERO, NINE = b":,09"
-FORMATS = {1: "B", 2: "H", 4: "I"}
-"""Bytes of a length -> its format, as `struct` calls it."""
-ORDERS = {"big": ">", "little": "<"}
+PREFIX_SIZES = (1, 2, 4)
+"""How many bytes a length may have."""
+BYTE_ORDERS = ("big", "little")
 
 
 class Scanner:
@@ -44,6 +45,7 @@ class Scanner:
         self.max_length = max_length
         self.ahead: Iterator[Any] = iter(())
         """Messages parsed and not taken yet. Take from it what `advance` has put there."""
+        self.is_ahead = False  # whether there may be some; whoever has taken the last may say so
         self.buffer: bytes | bytearray = b""
         self.start = 0  # where what is not parsed begins; 0 in a bytearray
         self.is_intact = False  # whether the messages ahead still stand in the buffer, right before `start`
@@ -73,8 +75,9 @@ class Scanner:
 
     def advance(self) -> bool:
         """Return whether `ahead` has messages, after parsing more if it had none."""
-        if length_hint(self.ahead):
+        if self.is_ahead and length_hint(self.ahead):
             return True
+        self.is_ahead = False
         if self.error is not None:
             raise self.error
         if self.start == len(self.buffer):
@@ -83,7 +86,7 @@ class Scanner:
                 self.start = 0
             return False
         try:
-            messages = self.parse()
+            messages = self.cut_some()
         except ProtocolError as error:
             self.error = error
             self.buffer = b""
@@ -91,7 +94,7 @@ class Scanner:
             raise
         if messages:
             self.ahead = iter(messages)
-            self.is_intact = True
+            self.is_ahead = self.is_intact = True
             return True
         if self.start:  # keep the beginning of a message, not the chunk that it came in
             self.buffer = self.buffer[self.start :]
@@ -166,12 +169,22 @@ class Scanner:
             self.start = 0
         self.begin_again()
 
+    def cut_some(self) -> list[Any]:
+        """Return what `parse` does, which a parser written in Python defines; a compiled one defines this."""
+        return self.parse()
+
     def parse(self) -> list[Any]:
         """Return some complete messages and move `start` behind them; an empty list if more bytes are needed.
 
         A refused message raises when it stands first; before that, those that stand before it are returned.
         """
         raise NotImplementedError
+
+    def whole(self) -> bytes:
+        """Return the buffer in the form that messages are cut from."""
+        if type(self.buffer) is bytearray:
+            self.buffer = bytes(self.buffer)
+        return self.buffer  # type: ignore[return-value]
 
     def begin_again(self) -> None:
         """Forget what is known of the bytes that wait: others may stand there now."""
@@ -193,44 +206,49 @@ class LineScanner(Scanner):
         if not delimiter:
             raise ValueError('a line needs a delimiter of at least one byte, such as b"\\n"; b"" was given')
         self.delimiter = bytes(delimiter)
+        self.has_border = any(delimiter.startswith(delimiter[size:]) for size in range(1, len(delimiter)))
         self.scanned = 0  # in a bytearray: where looking for the delimiter goes on
         self.window = WIDE_WINDOW
 
     def encode(self, message: bytes) -> bytes:
         """Return the line with its delimiter. Raises MalformedMessageError if that would be read as several."""
+        content = message if type(message) is bytes else as_bytes(message)
         delimiter = self.delimiter
-        line: bytes = message + delimiter
-        if line.find(delimiter) != len(message):
+        line = content + delimiter
+        if _bytes.find(line, delimiter, 0, len(line)) != len(content):
             raise MalformedMessageError(
-                f"the line {message[:SHOWN_BYTES]!r} contains its delimiter {delimiter!r}, "
+                f"the line {content[:SHOWN_BYTES]!r} contains its delimiter {delimiter!r}, "
                 "so the peer would read more than one line: send its parts one by one, or escape it"
             )
         return line
 
-    def parse(self) -> list[bytes]:
+    def is_line(self, content: Any) -> bool:
+        """Return whether `content`, as it is, and the delimiter are one line. If not, `encode` may say why."""
+        if type(content) is not bytes or self.has_border:
+            return False
+        return _bytes.find(content, self.delimiter, 0, len(content)) < 0
+
+    def cut_some(self) -> list[bytes]:
         """Return the lines of the next window, without their delimiters."""
-        delimiter = self.delimiter
-        buffer = self.buffer
-        if isinstance(buffer, bytearray):
-            if buffer.find(delimiter, self.scanned) < 0:
-                self.scanned = max(0, len(buffer) - len(delimiter) + 1)
+        if type(self.buffer) is bytearray:
+            if self.buffer.find(self.delimiter, self.scanned) < 0:
+                self.scanned = max(0, len(self.buffer) - len(self.delimiter) + 1)
                 self.refuse_endless()
                 return []
-            buffer = self.buffer = bytes(buffer)
             self.scanned = 0
+        buffer = self.whole()
         start = self.start
-        piece = buffer[start : start + self.window]
-        lines = piece.split(delimiter)
-        rest = lines.pop()
+        end = min(start + self.window, len(buffer))
+        lines: list[bytes] = []
+        self.start = _bytes.split(buffer, start, end, self.delimiter, lines)
         if not lines:
-            return self.parse_one()
-        self.start = start + len(piece) - len(rest)
+            return self.cut_one()
         self.widen()
-        if len(piece) > self.max_length:
+        if end - start > self.max_length:
             return self.allowed(lines, start)
         return lines
 
-    def parse_one(self) -> list[bytes]:
+    def cut_one(self) -> list[bytes]:
         """Return the line that the window is too narrow for, if it is complete."""
         start, limit = self.start, self.max_length + len(self.delimiter)
         end = self.buffer.find(self.delimiter, start, start + limit)
@@ -290,13 +308,13 @@ class NetstringScanner(Scanner):
 
     def encode(self, message: bytes) -> bytes:
         """Return the netstring of these bytes."""
-        return b"%d:%b," % (len(message), message)
+        return _bytes.netstring(message if type(message) is bytes else as_bytes(message))
 
-    def parse(self) -> list[bytes]:
+    def cut_some(self) -> list[bytes]:
         """Return the next strings that are complete."""
         if len(self.buffer) - self.start < self.needed:
             return []
-        buffer = self.buffer = bytes(self.buffer)
+        buffer = self.whole()
         start, size, most_digits = self.start, len(buffer), self.most_digits
         room = self.max_length + 1
         messages: list[bytes] = []
@@ -311,7 +329,7 @@ class NetstringScanner(Scanner):
             end = colon + 1 + length
             if end >= size or length >= room or buffer[end] != COMMA:
                 break
-            messages.append(buffer[colon + 1 : end])
+            messages.append(_bytes.cut(buffer, colon + 1, end))
             start = end + 1
         self.start = start
         self.needed = 0
@@ -359,38 +377,38 @@ class PrefixedScanner(Scanner):
 
     def __init__(self, prefix_bytes: int, max_length: int, byte_order: str) -> None:
         Scanner.__init__(self, max_length)
-        if prefix_bytes not in FORMATS:
-            raise ValueError(f"a length has {', '.join(map(str, FORMATS))} bytes, not {prefix_bytes!r}")
-        if byte_order not in ORDERS:
-            raise ValueError(f"a byte order is one of {', '.join(ORDERS)}, not {byte_order!r}")
+        if prefix_bytes not in PREFIX_SIZES:
+            raise ValueError(f"a length has {', '.join(map(str, PREFIX_SIZES))} bytes, not {prefix_bytes!r}")
+        if byte_order not in BYTE_ORDERS:
+            raise ValueError(f"a byte order is one of {', '.join(BYTE_ORDERS)}, not {byte_order!r}")
         self.prefix_bytes = prefix_bytes
         self.byte_order = byte_order
-        self.prefix = Struct(ORDERS[byte_order] + FORMATS[prefix_bytes])
+        self.is_little = byte_order == "little"
         self.most = 256**prefix_bytes - 1
-        self.needed = prefix_bytes  # bytes from `start` on without which there is no message
+        self.needed = self.prefix_bytes  # bytes from `start` on without which there is no message
 
     def encode(self, message: bytes) -> bytes:
         """Return the length and the string. Raises MessageTooLongError if the prefix cannot hold the length."""
-        if len(message) > self.most:
+        content = message if type(message) is bytes else as_bytes(message)
+        if len(content) > self.most:
             raise MessageTooLongError(
-                f"a length of {self.prefix_bytes} bytes cannot tell of {len(message)} bytes, but of {self.most} at "
+                f"a length of {self.prefix_bytes} bytes cannot tell of {len(content)} bytes, but of {self.most} at "
                 "most: send it in parts, or agree with the peer on a wider length",
                 self.most,
             )
-        return self.prefix.pack(len(message)) + message
+        return _bytes.prefixed(content, self.prefix_bytes, self.is_little)
 
-    def parse(self) -> list[bytes]:
+    def cut_some(self) -> list[bytes]:
         """Return the next strings that are complete."""
         if len(self.buffer) - self.start < self.needed:
             return []
-        buffer = self.buffer = bytes(self.buffer)
+        buffer = self.whole()
         start, prefix, most = self.start, self.prefix_bytes, self.max_length
         last = len(buffer) - prefix  # where a prefix can begin at the latest
-        unpack_from = self.prefix.unpack_from
         messages: list[bytes] = []
         self.needed = prefix
         while start <= last and len(messages) < MOST_AHEAD:
-            (length,) = unpack_from(buffer, start)
+            length = _bytes.length_at(buffer, start, prefix, self.is_little)
             if length > most:
                 if not messages:
                     self.refuse(length)
@@ -400,7 +418,7 @@ class PrefixedScanner(Scanner):
                 self.needed = prefix + length
                 break
             start = content + length
-            messages.append(buffer[content:start])
+            messages.append(_bytes.cut(buffer, content, start))
         self.start = start
         return messages
 
@@ -420,3 +438,10 @@ class PrefixedScanner(Scanner):
     def what(self) -> str:
         """Return what a message is called."""
         return f"a string behind a length of {self.prefix_bytes} bytes"
+
+
+def as_bytes(message: Any) -> bytes:
+    """Return a message's bytes as an object of their own. Raises TypeError if it has none."""
+    if not isinstance(message, (bytes, bytearray, memoryview)):
+        raise TypeError(f"a message is bytes, bytearray or memoryview, not {type(message).__name__}: encode it first")
+    return bytes(message)

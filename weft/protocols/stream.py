@@ -10,8 +10,8 @@ Nothing here needs `__init__` to be called, so that a subclass may define its ow
 from __future__ import annotations
 
 import asyncio
+from typing import Any, cast, overload
 from typing import Literal as Only
-from typing import cast, overload
 
 from weft.errors import BacklogFullError, InvalidStateError
 from weft.protocols.producers import PullProducer, Pump, PushProducer
@@ -29,6 +29,7 @@ class Hold:
     PAIRING = 4  # a relay whose other side is not there yet
     PEER = 8  # a relay whose other side is slower
     REFUSED = 16  # the peer broke the protocol; never let go
+    LOST = 32  # the connection is over; never let go
 
 
 class StreamProtocol(asyncio.Protocol):
@@ -45,6 +46,9 @@ class StreamProtocol(asyncio.Protocol):
     _drain_waiters: list[asyncio.Future[None]] | None = None
     _producer: PushProducer | None = None
     _closes_after_producer = False
+    # What a message protocol has in its place (exchange.py), compiled, and before there is any:
+    _transport: Any = None
+    _stream: Any = None
 
     # -- what a subclass overrides
 

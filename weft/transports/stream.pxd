@@ -2,15 +2,15 @@ cimport cython
 from weft.core cimport _os
 from weft.core.handle cimport make_handle
 from weft.core.loop cimport Core
-from weft.ports cimport Channel, Observer, Source
+from weft.ports cimport Channel, Observer, StreamTransport
 from weft.transports cimport lifecycle
 
 cdef int OPEN, READ_CLOSED, WRITE_CLOSED
 cdef unsigned int BROKEN, ENDED, READABLE, WRITABLE
-cdef Py_ssize_t LEAST_READ, MOST_READ, HIGH_WATER, MOST_JOINED
+cdef Py_ssize_t LEAST_READ, MOST_READ, HIGH_WATER, MOST_JOINED, SMALL_PIECE
 cdef int READS_AN_EVENT, SMALL_READS, PIECES, WARN_AFTER
 
-cdef class Stream(Source):
+cdef class Stream(StreamTransport):
     cdef object __weakref__
     cdef Core loop
     cdef Channel channel
@@ -25,6 +25,7 @@ cdef class Stream(Source):
     cdef object first
     cdef object others
     cdef object borrower
+    cdef _os.Outbox outbox
     cdef bint is_reading_paused, is_blocked
     cdef readonly bint is_protocol_paused
 
@@ -44,7 +45,14 @@ cdef class Stream(Source):
     cdef peer_ended(self)
     @cython.locals(size=Py_ssize_t)
     cpdef write(self, data)
-    cdef write_behind(self, data, Py_ssize_t size)
+    cpdef bint takes_pairs(self) except -1
+    @cython.locals(size=Py_ssize_t)
+    cpdef write_pair(self, bytes first, bytes second)
+    @cython.locals(after=Py_ssize_t)
+    cdef bint use_outbox(self, Py_ssize_t size) except -1
+    @cython.locals(is_first=cython.bint)
+    cdef int note_written(self, Py_ssize_t size) except -1
+    cdef int leave_outbox(self) except -1
     cdef refuse_write(self)
     @cython.locals(sent=Py_ssize_t, offered=Py_ssize_t)
     cpdef flush(self)
@@ -52,7 +60,9 @@ cdef class Stream(Source):
     cdef int wait_writable(self) except -1
     cdef all_sent(self)
     cdef hold_protocol(self, bint is_held)
+    cpdef Py_ssize_t get_write_buffer_size(self) except -1
     cdef shut_down(self)
+    cpdef bint is_closing(self) except -1
     cpdef close(self)
     cpdef abort(self)
     cpdef lose(self, error)

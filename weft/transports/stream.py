@@ -5,8 +5,9 @@ to send, and whether either side asked for a pause.
 
 Reading: an event is read until less came than was asked for, within a bound, so that an edge-triggered poller misses
 nothing and one busy peer does not starve the others. Writing: what is written during one callback leaves together
-when the callback returns; what the system does not take waits until the descriptor is writable, and above the high
-watermark the protocol is asked to pause.
+when the callback returns, small pieces joined as they come in an outbox that all streams of the loop take turns in;
+what the system does not take waits until the descriptor is writable, and above the high watermark the protocol is
+asked to pause.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 from weft.core import _os
 from weft.core.handle import make_handle
 from weft.core.loop import Core
-from weft.ports import Channel, Source
+from weft.ports import Channel, StreamTransport
 from weft.transports import lifecycle
 
 logger = logging.getLogger("weft")
@@ -47,13 +48,15 @@ HIGH_WATER = 65536
 """Bytes waiting to be sent from which on the protocol is asked to pause; also sent without further delay."""
 MOST_JOINED = 16384
 """Bytes of several pieces that are joined before they are sent: copying these costs less than listing the pieces."""
+SMALL_PIECE = 256
+"""Bytes of a piece, or of all pieces on average, that is joined to the others whatever they come to."""
 PIECES = 64
 """Pieces given to the system at once."""
 WARN_AFTER = 5
 """Dropped writes to a closing stream before a warning is logged, once."""
 
 
-class Stream(Source):
+class Stream(StreamTransport):
     """A connected transport with asyncio's Transport interface, over any channel."""
 
     _start_tls_compatible = True  # asyncio's and aiohttp's question whether TLS can run over this
@@ -75,6 +78,7 @@ class Stream(Source):
         # To be sent: `first`, then `others`; `pending` bytes in all.
         self.first: Any = None
         self.others: Any = None  # a deque, once there are any
+        self.outbox: Any = None  # what is `first` while several small pieces are joined in it
         self.pending = 0
         self.is_blocked = False  # the system takes no more for now
         self.borrower: Any = None  # who sends through the channel for now, instead of `write`
@@ -286,28 +290,65 @@ class Stream(Source):
         size = len(data)
         if size == 0:
             return
-        if self.first is not None:
-            self.write_behind(data, size)
+        if self.first is None:
+            self.first = data
+            self.pending = size
+            if size >= HIGH_WATER or not self.loop.write_later(self):
+                self.flush()
             return
-        self.first = data
-        self.pending = size
-        if size < HIGH_WATER and self.loop.in_turn:
-            self.loop.unflushed.append(self)
-        else:
-            self.flush()
-
-    def write_behind(self, data: bytes, size: int) -> None:
-        """Accept bytes for sending behind those that wait already."""
-        if self.others is None:
+        if _os.OUTBOX_BYTES and self.use_outbox(size):
+            self.outbox.add(data)
+        elif self.others is None:
             self.others = deque((data,))
         else:
             self.others.append(data)
+        self.note_written(size)
+
+    def takes_pairs(self) -> bool:
+        """Return whether `write_pair` spares a joining."""
+        return _os.OUTBOX_BYTES > 0
+
+    def write_pair(self, first: bytes, second: bytes) -> None:
+        """Accept the two as `write(first + second)` does."""
+        size = len(first) + len(second)
+        if self.state != OPEN or self.borrower is not None or not self.use_outbox(size):
+            self.write(first + second)
+            return
+        self.outbox.add(first)
+        self.outbox.add(second)
+        self.note_written(size)
+
+    def use_outbox(self, size: int) -> bool:
+        """Return whether `size` bytes more go to the outbox, joined to what was written before: small pieces do."""
+        if self.is_blocked or self.others is not None:
+            return False
+        after = self.pending + size
+        if after > _os.OUTBOX_BYTES or (after > MOST_JOINED and (self.outbox is None or size > SMALL_PIECE)):
+            return False
+        if self.outbox is None:
+            self.outbox = self.loop.take_outbox()
+            if self.first is not None:
+                self.outbox.add(self.first)
+            self.first = self.outbox
+        return True
+
+    def note_written(self, size: int) -> None:
+        """Count `size` bytes more that wait, and see to it that they are sent, or that the protocol pauses."""
+        is_first = self.pending == 0
         self.pending += size
         if self.is_blocked:
             if self.pending > self.high:
                 self.hold_protocol(True)
-        elif self.pending >= HIGH_WATER:
+        elif self.pending >= HIGH_WATER or (is_first and not self.loop.write_later(self)):
             self.flush()
+
+    def leave_outbox(self) -> None:
+        """Let others have the outbox: what was in it was sent, or waits as bytes of its own from now on."""
+        if self.first is self.outbox:
+            self.first = bytes(self.outbox)
+        self.outbox.clear()
+        self.loop.outbox = self.outbox
+        self.outbox = None
 
     def writelines(self, list_of_data: Iterable[Any]) -> None:
         """Accept several pieces for sending; they leave together."""
@@ -325,8 +366,8 @@ class Stream(Source):
     def flush(self) -> None:
         """Send what the system takes of what was written; wait for writability with the rest."""
         while self.first is not None:
-            if self.others is not None and self.pending <= MOST_JOINED:
-                self.first = b"".join((self.first, *self.others))
+            if self.others is not None and self.pending <= max(MOST_JOINED, SMALL_PIECE * len(self.others)):
+                self.first = b"".join([self.first, *self.others])
                 self.others = None
             try:
                 if self.others is None:
@@ -345,9 +386,13 @@ class Stream(Source):
                 self.pending = 0
                 self.first = None
                 self.others = None
+                if self.outbox is not None:
+                    self.leave_outbox()
                 if self.is_blocked or self.state != OPEN:
                     self.all_sent()
                 return
+            if self.outbox is not None:
+                self.leave_outbox()
             if sent > 0:
                 self.pending -= sent
                 self.drop(sent)
@@ -507,6 +552,7 @@ class Stream(Source):
             return
         self.first = None
         self.others = None
+        self.outbox = None
         self.pending = 0
         self.is_blocked = False
         if was_started:
