@@ -77,6 +77,7 @@ def generated_sources() -> list[str]:
             "initializedcheck": False,
             "annotation_typing": False,
             "embedsignature": False,
+            "auto_pickle": False,
         },
     )
     return [source for module in generated for source in module.sources]

@@ -12,11 +12,11 @@ from weft import _build
 
 BUILD = _build.choose()  # before any other of Weft's modules is imported
 
-from weft._version import __version__  # noqa: E402
-from weft.faces.asyncio import EventLoopPolicy, Loop, new_event_loop, run  # noqa: E402
+from weft.faces.asyncio import Loop, new_event_loop, run  # noqa: E402
 
 if TYPE_CHECKING:
     from weft import deferred, endpoints, faces, figures, models, protocols, record, services, testing
+    from weft._version import __version__
     from weft.deferred import (
         Cooperator,
         Deferred,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         succeed,
     )
     from weft.endpoints import connect, listen, open_stream, serve_streams
+    from weft.faces.asyncio import EventLoopPolicy
     from weft.figures import figure
     from weft.models import compare, task
     from weft.services import Application, ClientService, ServerService, Service, TimerService
@@ -105,11 +106,13 @@ LATER = {
     "DeferredLock": "weft.deferred",
     "DeferredQueue": "weft.deferred",
     "DeferredSemaphore": "weft.deferred",
+    "EventLoopPolicy": "weft.faces.asyncio",
     "Failure": "weft.deferred",
     "LoopingCall": "weft.deferred",
     "ServerService": "weft.services",
     "Service": "weft.services",
     "TimerService": "weft.services",
+    "__version__": "weft._version",
     "blocking_call_from_thread": "weft.deferred",
     "call_from_thread": "weft.deferred",
     "compare": "weft.models",

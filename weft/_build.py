@@ -37,6 +37,7 @@ COMPILED_MODULES = (
     "weft.protocols.scanning",
     "weft.protocols.exchange",
     "weft.record.recorder",
+    "weft.faces.asyncio.features",
     "weft.faces.asyncio.tasks",
     "weft.faces.twisted._openssl",
     "weft.faces.twisted.calls",

@@ -65,7 +65,8 @@ def install(kind: str) -> Tally:
 def weft_class(tally: Tally) -> type:
     """Return a class of Weft's loops that is called as asyncio's is: with a selector, or with nothing."""
     import weft
-    from weft.core.readiness import SelectPoller, default_poller
+    from weft.core import default_poller
+    from weft.core.readiness import SelectPoller
 
     expected = os.environ["WEFT_EXPECT_BUILD"]
     assert expected == weft.BUILD, f"asked for the {expected} build, got the {weft.BUILD} one"

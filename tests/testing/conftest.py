@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from weft.core.readiness import SelectPoller, default_poller
+from weft.core import default_poller
+from weft.core.readiness import SelectPoller
 from weft.testing import ManualLoop, clean_loop
 
 

@@ -1,4 +1,4 @@
-"""The pollers for platforms without epoll, and the choice among all of them.
+"""The pollers for platforms without epoll.
 
 kqueue (BSD, macOS) and select are plain Python over the standard library's `select` module. Both keep the events of
 the last wait as a list of (fd, mask).
@@ -10,20 +10,10 @@ import select
 from typing import TYPE_CHECKING, Any
 
 from weft.core import _os
-from weft.core.epoll import EpollPoller
 from weft.ports import Poller, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-
-def default_poller() -> Poller:
-    """Return the best poller that this platform has: epoll, kqueue, select."""
-    if hasattr(select, "epoll"):
-        return EpollPoller()
-    if hasattr(select, "kqueue"):
-        return KqueuePoller()
-    return SelectPoller()
 
 
 LONGEST_WAIT_S = 86400.0

@@ -1,12 +1,14 @@
 """Waking a loop that waits: from another thread, or from a signal.
 
 A pipe: a byte written at one end makes the other readable, which ends the wait. A zero byte only wakes; any other is
-the number of a signal, as `signal.set_wakeup_fd` writes it.
+the number of a signal, as `signal.set_wakeup_fd` writes it. Whoever had signals written to a descriptor before, such as
+Twisted's asyncio reactor, is told of each as well.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +24,8 @@ class Waker(Source):
         self.loop: Any = loop
         self.on_signal: Any = on_signal
         self.is_awake = False
+        self.watches_signals = False
+        self.wakeup_before = -1
         self.inner, self.outer = os.pipe()
         os.set_blocking(self.inner, False)
         os.set_blocking(self.outer, False)
@@ -33,9 +37,19 @@ class Waker(Source):
             self.is_awake = True
             _os.write_zero(self.outer)
 
-    def wakeup_fd(self) -> int:
-        """Return the descriptor that signals are to be written to."""
-        return self.outer
+    def watch_signals(self) -> None:
+        """Have every signal end the wait. Raises ValueError in any thread but the main one."""
+        before = signal.set_wakeup_fd(self.outer, warn_on_full_buffer=False)
+        self.watches_signals = True
+        if before != self.outer:
+            self.wakeup_before = before
+
+    def unwatch_signals(self) -> None:
+        """Give signals back to whom they were written before."""
+        if self.watches_signals:
+            self.watches_signals = False
+            before, self.wakeup_before = self.wakeup_before, -1
+            signal.set_wakeup_fd(before)
 
     def ready(self, events: int) -> None:
         """Take the bytes, and tell of the signals among them.
@@ -50,6 +64,8 @@ class Waker(Source):
         for number in data:
             if number:
                 self.on_signal(number)
+                if self.wakeup_before >= 0:
+                    pass_on(self.wakeup_before, number)
 
     def fail(self, error: BaseException) -> None:
         """Report what telling of a signal raised."""
@@ -66,3 +82,11 @@ class Waker(Source):
         os.close(inner)
         os.close(outer)
         self.loop = self.on_signal = None  # so that a closed loop is freed as soon as nobody holds it
+
+
+def pass_on(descriptor: int, number: int) -> None:
+    """Write a signal's number to another's descriptor, as the interpreter would have done."""
+    try:
+        os.write(descriptor, bytes((number,)))
+    except BlockingIOError:
+        pass  # it is full: whoever reads it has been woken

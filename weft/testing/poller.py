@@ -13,8 +13,7 @@ import heapq
 from collections.abc import Callable
 from typing import Any
 
-from weft.core import _os
-from weft.core.readiness import default_poller
+from weft.core import _os, default_poller
 from weft.errors import StuckError
 from weft.ports import Clock, Poller, Source
 from weft.testing.clock import ManualClock, in_ns

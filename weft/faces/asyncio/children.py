@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from weft.transports.process import Process
+from weft.transports.process import Children, Process
 from weft.transports.reaping import ThreadWatch
 
 
@@ -36,7 +36,7 @@ async def begin_child(loop: Any, protocol: Any, args: Any, options: dict[str, An
     else:
         watch = ThreadWatch(loop, context)
         popen = await spawn_in_thread(loop, watch, spawn)
-    process = ChildTransport(loop, loop._children, popen, protocol, context)
+    process = ChildTransport(loop, children_of(loop), popen, protocol, context)
     try:
         process.start(watch)
     except (SystemExit, KeyboardInterrupt):
@@ -51,12 +51,20 @@ async def begin_child(loop: Any, protocol: Any, args: Any, options: dict[str, An
     return process
 
 
+def children_of(loop: Any) -> Children:
+    """Return the children of a loop, which has none until it is asked for the first."""
+    if loop._children is None:
+        loop._children = Children()
+    children: Children = loop._children
+    return children
+
+
 async def spawn_in_thread(
     loop: Any, watch: ThreadWatch, spawn: Callable[[], subprocess.Popen[bytes]]
 ) -> subprocess.Popen[bytes]:
     """Return the child that a thread has started; if this is cancelled, the child is killed once it is there."""
     started: asyncio.Future[None] = loop.create_future()
-    starting = loop._children.starting
+    starting = children_of(loop).starting
     starting[id(watch)] = watch
     try:
         watch.start(spawn, functools.partial(settle, started, None))

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import traceback
-from asyncio import coroutines, format_helpers
+from asyncio import format_helpers
 from types import FrameType
 from typing import Any
 
@@ -35,11 +35,7 @@ class Debugging(Core):
     slow_callback_duration: float
     """From how many seconds on a call is reported, in debug mode."""
     _thread_id: int
-
-    def __init__(self) -> None:
-        self.is_debugging = coroutines._is_debug_mode()  # type: ignore[attr-defined]
-        self.slow_callback_duration = 0.1
-        self._origins_before: int | None = None
+    _origins_before: int | None
 
     @property
     def _current_handle(self) -> Handle | None:

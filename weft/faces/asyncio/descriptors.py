@@ -47,8 +47,7 @@ class Watch(Source):
 class Descriptors(Core):
     """`add_reader`, `add_writer` and the `sock_*` coroutines."""
 
-    def __init__(self) -> None:
-        self._watches: dict[int, Watch] = {}
+    _watches: dict[int, Watch]
 
     def add_reader(self, fd: Any, callback: Callable[..., object], *args: Any) -> Handle:
         """Call `callback(*args)` whenever `fd` is readable, until `remove_reader`; replaces an earlier callback."""

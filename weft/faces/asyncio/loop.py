@@ -12,54 +12,40 @@ import sys
 import threading
 import warnings
 import weakref
+from asyncio import coroutines
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from weft.core import default_poller
 from weft.core.clock import MonotonicClock
+from weft.core.handle import Handle, make_handle
 from weft.core.loop import Core
-from weft.core.readiness import default_poller
 from weft.core.waker import Waker
-from weft.faces.asyncio.connections import Connections
-from weft.faces.asyncio.datagrams import Datagrams
-from weft.faces.asyncio.debugging import Debugging, check_callback
-from weft.faces.asyncio.descriptors import Descriptors
-from weft.faces.asyncio.pipes import Pipes
-from weft.faces.asyncio.processes import Processes
-from weft.faces.asyncio.sendfile import Sendfile
-from weft.faces.asyncio.signals import Signals
+from weft.faces.asyncio.features import Features
 from weft.faces.asyncio.tasks import Tasks
-from weft.faces.asyncio.tls import TLS
-from weft.faces.asyncio.unix import UnixSockets
 from weft.ports import Clock, Poller
+
+if TYPE_CHECKING:
+    from weft.faces.asyncio.descriptors import Watch
+    from weft.transports.process import Children
 
 T = TypeVar("T")
 logger = logging.getLogger("asyncio")
 
 
-class Loop(  # type: ignore[misc]
-    Connections,
-    UnixSockets,
-    Datagrams,
-    Debugging,
-    Descriptors,
-    Pipes,
-    Processes,
-    Sendfile,
-    Signals,
-    TLS,
-    Tasks,
-    asyncio.AbstractEventLoop,
-):
+class Loop(Features, Tasks, asyncio.AbstractEventLoop):  # type: ignore[misc]
     """An event loop for any asyncio program. `weft.new_event_loop()` makes one with the platform's best poller."""
 
     def __init__(self, poller: Poller | None = None, clock: Clock | None = None) -> None:
         Core.__init__(self, poller or default_poller(), clock or MonotonicClock())
-        Debugging.__init__(self)
-        Descriptors.__init__(self)
-        Signals.__init__(self)
-        Processes.__init__(self)
         Tasks.__init__(self, Waker(self, self._signal_came))
+        self.is_debugging = coroutines._is_debug_mode()  # type: ignore[attr-defined]
+        self.slow_callback_duration = 0.1
+        self._origins_before: int | None = None
         self._thread_id = 0
+        self._watches: dict[int, Watch] = {}
+        self._children: Children | None = None
+        self._signal_handlers: dict[int, Handle] = {}
         self._exception_handler: Callable[[Loop, dict[str, Any]], object] | None = None
         self._default_executor: concurrent.futures.Executor | None = None
         self._executor_is_shut_down = False
@@ -90,8 +76,10 @@ class Loop(  # type: ignore[misc]
         self._check_idle()
         hooks = sys.get_asyncgen_hooks()
         self._thread_id = threading.get_ident()
-        self._begin_signals()
-        self._track_origins(self.is_debugging)
+        if is_main_thread():
+            self._waker.watch_signals()
+        if self.is_debugging:
+            self._track_origins(True)
         sys.set_asyncgen_hooks(firstiter=self._asyncgen_began, finalizer=self._asyncgen_dropped)
         asyncio._set_running_loop(self)
         if self.observer is not None:
@@ -104,9 +92,11 @@ class Loop(  # type: ignore[misc]
             self.is_stopping = False
             self._thread_id = 0
             asyncio._set_running_loop(None)
-            self._track_origins(False)
+            if self._origins_before is not None:
+                self._track_origins(False)
             sys.set_asyncgen_hooks(*hooks)
-            self._end_signals()
+            if is_main_thread():
+                self._unwatch_signals()
 
     def run_until_complete(self, future: Any) -> Any:
         """Run until `future` is done; return its result or raise its exception. A coroutine is made a task."""
@@ -148,10 +138,12 @@ class Loop(  # type: ignore[misc]
             raise RuntimeError("Cannot close a running event loop")
         if self.is_over:
             return
-        self._forget_signals()
+        if self._signal_handlers and is_main_thread():
+            self._forget_signals()
         self._waker.close()
         self.clear()
-        self._children.end_all()
+        if self._children is not None:
+            self._children.end_all()
         self.poller.close()
         executor = self._default_executor
         self._default_executor = None
@@ -165,6 +157,17 @@ class Loop(  # type: ignore[misc]
         if asyncio._get_running_loop() is not None:
             raise RuntimeError("Cannot run the event loop while another loop is running")
 
+    # -- signals
+
+    def _signal_came(self, number: int) -> None:
+        handle = self._signal_handlers.get(number)
+        if handle is not None and not handle.cancelled():
+            self.schedule(make_handle(handle.callback, handle.arguments, handle.get_context()))
+
+    def _unwatch_signals(self) -> None:
+        if not self._signal_handlers and not self.is_running():
+            self._waker.unwatch_signals()
+
     # -- threads
 
     def run_in_executor(  # type: ignore[override]
@@ -173,7 +176,9 @@ class Loop(  # type: ignore[misc]
         """Call `func(*args)` in a thread of `executor` (None: the loop's own pool); return a future of the result."""
         self._check_closed()
         if self.is_debugging:
-            check_callback(func, "run_in_executor")
+            from weft.faces.asyncio import debugging
+
+            debugging.check_callback(func, "run_in_executor")
         if executor is None:
             if self._executor_is_shut_down:
                 raise RuntimeError("Executor shutdown has been called")
@@ -313,6 +318,11 @@ def settle(future: asyncio.Future[None]) -> None:
     """Give a future that nobody cancelled the result None."""
     if not future.done():
         future.set_result(None)
+
+
+def is_main_thread() -> bool:
+    """Return whether this is the thread in which Python hears of signals."""
+    return threading.current_thread() is threading.main_thread()
 
 
 _watch: Callable[[Loop], object] | None = None

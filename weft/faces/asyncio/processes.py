@@ -11,14 +11,10 @@ from typing import Any
 
 from weft.core.loop import Core
 from weft.faces.asyncio.children import begin_child
-from weft.transports.process import Children
 
 
 class Processes(Core):
     """`subprocess_exec` and `subprocess_shell`."""
-
-    def __init__(self) -> None:
-        self._children = Children()
 
     async def subprocess_exec(
         self,

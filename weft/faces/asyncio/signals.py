@@ -1,16 +1,10 @@
-"""Signals, told to the loop's thread between two callbacks.
-
-While the loop watches, signals are written to its own descriptor. Whoever had them written to another before it, such
-as Twisted's asyncio reactor, is told of each as well.
-"""
+"""Handlers of signals, called in the loop's thread between two callbacks."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import os
 import signal
-import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -20,14 +14,10 @@ from weft.core.loop import Core
 
 
 class Signals(Core):
-    """`add_signal_handler`, and waking a waiting loop when any signal comes (so that Ctrl-C ends it at once)."""
+    """`add_signal_handler` and `remove_signal_handler`."""
 
     _waker: Any
-
-    def __init__(self) -> None:
-        self._signal_handlers: dict[int, Handle] = {}
-        self._watches_signals = False
-        self._wakeup_before = -1
+    _signal_handlers: dict[int, Handle]
 
     def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:
         """Call `callback(*args)` in the loop when the signal comes. From the main thread only.
@@ -40,7 +30,7 @@ class Signals(Core):
         check_signal(sig)
         self._check_closed()  # type: ignore[attr-defined]
         try:
-            self._watch_signals()
+            self._waker.watch_signals()
         except ValueError as error:
             raise RuntimeError(str(error)) from None
         handle = make_handle(callback, args, contextvars.copy_context())
@@ -50,7 +40,7 @@ class Signals(Core):
             signal.siginterrupt(sig, False)
         except OSError as error:
             del self._signal_handlers[sig]
-            self._unwatch_signals()
+            self._unwatch_signals()  # type: ignore[attr-defined]
             raise RuntimeError(f"sig {sig} cannot be caught") from error
 
     def remove_signal_handler(self, sig: int) -> bool:
@@ -61,43 +51,13 @@ class Signals(Core):
         default = signal.default_int_handler if sig == signal.SIGINT else signal.SIG_DFL
         signal.signal(sig, default)
         if not self._signal_handlers:
-            self._unwatch_signals()
+            self._unwatch_signals()  # type: ignore[attr-defined]
         return True
-
-    def _signal_came(self, number: int) -> None:
-        handle = self._signal_handlers.get(number)
-        if handle is not None and not handle.cancelled():
-            self.schedule(make_handle(handle.callback, handle.arguments, handle.get_context()))
-        if self._wakeup_before >= 0:
-            pass_on(self._wakeup_before, number)
-
-    def _watch_signals(self) -> None:
-        ours = self._waker.wakeup_fd()
-        before = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
-        self._watches_signals = True
-        if before != ours:
-            self._wakeup_before = before
-
-    def _unwatch_signals(self) -> None:
-        if self._watches_signals and not self._signal_handlers and not self.is_running():  # type: ignore[attr-defined]
-            self._watches_signals = False
-            before, self._wakeup_before = self._wakeup_before, -1
-            signal.set_wakeup_fd(before)
-
-    def _begin_signals(self) -> None:
-        """Have signals wake the loop while it runs in the main thread."""
-        if threading.current_thread() is threading.main_thread():
-            self._watch_signals()
-
-    def _end_signals(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            self._unwatch_signals()
 
     def _forget_signals(self) -> None:
         """Take every handler back, as the loop closes."""
-        if threading.current_thread() is threading.main_thread():
-            for sig in list(self._signal_handlers):
-                self.remove_signal_handler(sig)
+        for sig in list(self._signal_handlers):
+            self.remove_signal_handler(sig)
 
 
 def check_signal(sig: int) -> None:
@@ -106,14 +66,6 @@ def check_signal(sig: int) -> None:
         raise TypeError(f"sig must be an int, not {sig!r}")
     if sig not in signal.valid_signals():
         raise ValueError(f"invalid signal number {sig}")
-
-
-def pass_on(descriptor: int, number: int) -> None:
-    """Write a signal's number to another's descriptor, as the interpreter would have done."""
-    try:
-        os.write(descriptor, bytes((number,)))
-    except BlockingIOError:
-        pass  # it is full: whoever reads it has been woken
 
 
 def do_nothing(number: int, frame: FrameType | None) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 
 from weft.core.handle import Handle, make_handle
 from weft.core.loop import Core
-from weft.faces.asyncio import debugging
 
 FACTORIES_NAME = sys.version_info >= (3, 13, 3)
 """Whether a task's name is the task factory's to give; before that Python, the loop sets it afterwards."""
@@ -42,6 +41,8 @@ class Tasks(Core):
             raise RuntimeError("Event loop is closed")
         handle = make_handle(callback, args, context)
         if self.is_debugging:
+            from weft.faces.asyncio import debugging
+
             debugging.check_callback(callback, "call_soon_threadsafe")
             handle.origin = debugging.stack_of_caller()
         self.inbox.append(handle)
@@ -73,6 +74,8 @@ class Tasks(Core):
             else:
                 task = asyncio.Task(coro, loop=loop, name=name, context=context)
             if self.is_debugging and task._source_traceback:
+                from weft.faces.asyncio import debugging
+
                 debugging.forget_own_line(task)
         if self.observer is not None:
             self.observer.task_made(task)

@@ -1,0 +1,3 @@
+cdef class Later:
+    cdef object owner, home, name
+    cpdef load(self)
