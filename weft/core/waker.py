@@ -1,8 +1,8 @@
 """Waking a loop that waits: from another thread, or from a signal.
 
 A pipe: a byte written at one end makes the other readable, which ends the wait. A zero byte only wakes; any other is
-the number of a signal, as `signal.set_wakeup_fd` writes it. Whoever had signals written to a descriptor before, such as
-Twisted's asyncio reactor, is told of each as well.
+the number of a signal, as `signal.set_wakeup_fd` writes it. Whoever had signals written to a descriptor before, such
+as Twisted's asyncio reactor, is told of each as well.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ A program pays for TLS, datagrams, pipes or child processes when it uses them, n
 class of a module of its own; its methods take their places in `Features` one by one, for every loop at once, and from
 then on cost what any method does.
 
-Asked for with no descriptor left, a method whose module was not read yet raises OSError (EMFILE), as whatever opens one
-does, and works again later. `load_features` reads all of them at once.
+Asked for with no descriptor left, a method whose module was not read yet raises OSError (EMFILE), as whatever opens
+one does, and works again later. `load_features` reads all of them at once.
 """
 
 from __future__ import annotations
