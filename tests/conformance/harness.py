@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable
 
 import processes
-from figures import Figures, judged
+from judging import Figures, judged
 from named import Group
 from processes import Outcome
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from figures import Figures
+from judging import Figures
 
 
 def show(figures: Figures, modules: Iterable[str], met: str, with_reasons: bool) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import report
 import twisted_suite
-from figures import is_passed
+from judging import is_passed
 from named import TWISTED_LIST, named_on
 from processes import Outcome
 from trial import KINDS

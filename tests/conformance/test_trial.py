@@ -4,7 +4,7 @@ import os
 import textwrap
 
 import pytest
-from figures import judged
+from judging import judged
 from named import Group
 from processes import BrokenError, Outcome
 from trial import KINDS, SUFFIX, Kind, Trial

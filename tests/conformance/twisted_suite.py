@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import processes
-from figures import Figures, judged
+from judging import Figures, judged
 from named import Group
 from processes import Outcome
 from trial import KINDS, SUFFIX, Trial

@@ -12,7 +12,8 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 import weft
-from weft.core.readiness import SelectPoller, default_poller
+from weft.core import default_poller
+from weft.core.readiness import SelectPoller
 from weft.faces.twisted import WeftReactor
 
 BOUND_S = 60
