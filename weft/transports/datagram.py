@@ -244,7 +244,7 @@ class DatagramEndpoint(Source):
 
     def go_on(self) -> None:
         """Go on receiving, and sending, in the next turn: an edge is told of only once."""
-        if not self.goes_on:
+        if not self.goes_on and not self.loop.is_over:
             self.goes_on = True
             self.loop.push(make_handle(self.ready_again, (), None))
 

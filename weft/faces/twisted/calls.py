@@ -111,7 +111,7 @@ class DelayedCall(TimerHandle):
 
     def move(self, moment: float) -> None:
         """Have the call come at another moment; one that is in the past comes in the next turn."""
-        self.time = moment
+        self.time = float(moment)
         if self.heap is not None:
             self.heap.remove(self)
         self.when_ns = self.owner.clock.now_ns() + wait_ns(moment - self.seconds())
@@ -166,7 +166,7 @@ def make_call(
     call.kw = kw
     call.called = False
     call.seconds = seconds
-    call.time = seconds() + delay_s
+    call.time = float(seconds() + delay_s)
     call.creator = creator
     call.callback = call
     call.arguments = args

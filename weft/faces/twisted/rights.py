@@ -43,6 +43,7 @@ class RightsChannel(SocketChannel):
         """Send descriptors with a byte each, and the other bytes; return how many were taken, -1 if none can be."""
         if not self.leaving:
             return SocketChannel.send(self, data)
+        data = memoryview(data)  # an outbox has no slices of its own
         index = 0
         while self.leaving and index < len(data):
             rights = array.array("i", self.leaving[:1])
