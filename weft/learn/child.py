@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import importlib
 import json
 import logging
 import os
@@ -25,7 +26,6 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from weft.faces.asyncio import Loop
-from weft.figures import chain_rows  # noqa: F401 - so that `keep_chain` imports nothing while a loop runs
 from weft.learn.marks import Marks, install
 from weft.learn.running import BEGUN, RECORDING, STORY
 from weft.learn.watch import Watch
@@ -181,6 +181,12 @@ def count_calls(folder: str, names: list[str], story: Story) -> None:
     threading.setprofile(follow)
 
 
+def import_early(folder: Path) -> None:
+    """Import what `keep_chain` needs, if a program in the folder calls it: it takes a while."""
+    if any("keep_chain" in path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*.py")):
+        importlib.import_module("weft.figures.chain_rows")
+
+
 def join_threads() -> None:
     """Wait for the threads that the program left running, as Python does at its end; first for executors' jobs."""
     for found in gc.get_objects():
@@ -193,6 +199,7 @@ def join_threads() -> None:
 
 def run(folder: Path, program: Path, watched: list[str]) -> int:
     """Run the program, write what was recorded to the folder, and return the exit code."""
+    import_early(program.parent)
     own_folder = str(program.parent) + os.sep
     story = Story()
     recorder = Recorder(sample_interval_s=SAMPLE_INTERVAL_S)

@@ -14,10 +14,12 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from types import FrameType
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from weft.deferred import Deferred
 from weft.record import Recorder
+
+if TYPE_CHECKING:
+    from weft.deferred import Deferred
 
 P = ParamSpec("P")
 T = TypeVar("T")
