@@ -160,7 +160,12 @@ class TwistedStream(Stream):
         self.producer = None
         self.streamingProducer = False
         if producer is not None:
-            producer.stopProducing()
+            try:
+                producer.stopProducing()
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # the protocol is told of the end all the same
+                log.err(None, system=self.logPrefix())
 
     # -- writing
 
