@@ -147,3 +147,13 @@ def test_the_figure_stands_alone_and_follows_dark_pages():
 
     assert "prefers-color-scheme:dark" in document
     assert re.findall(r"https?://[^\"]+", document) == ["http://www.w3.org/2000/svg"]
+
+
+def test_a_faded_panel_says_the_same_in_grey():
+    panels = [Panel("Yours", interleaved()), Panel("Expected", interleaved(), is_faded=True)]
+    root = ElementTree.fromstring(svg(panels))
+
+    (faded,) = [node for node in root.iter() if node.get("class") == "faded"]
+    assert "Expected" in "".join(faded.itertext())
+    assert "Yours" not in "".join(faded.itertext())
+    assert ".weft .faded{filter:grayscale(1)" in svg(panels)

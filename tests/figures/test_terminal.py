@@ -110,3 +110,15 @@ def test_without_rich_the_error_says_how_to_install_it(monkeypatch):
 
     with pytest.raises(ImportError, match=r"pip install 'weft\[cli\]'"):
         terminal([], width=80)
+
+
+def test_a_faded_panel_says_the_same_in_grey():
+    panels = [Panel("Yours", interleaved()), Panel("Expected", interleaved(), is_faded=True)]
+    console = Console(file=io.StringIO(), width=140, color_system="truecolor", force_terminal=True)
+    console.print(terminal(panels, width=120))
+    lines = console.file.getvalue().splitlines()
+    head = next(line for line in lines if "Expected" in line)
+
+    assert "38;2;128;136;144mExpected" in head
+    assert "38;2;128;136;144mYours" not in head
+    assert printed(panels, 120) == printed([Panel("Yours", interleaved()), Panel("Expected", interleaved())], 120)
