@@ -31,12 +31,6 @@ docs: $(VENV)/.docs
 	$(BIN)/python tools/check_site.py build/site
 	@echo "The site is in build/site/index.html"
 
-docs: $(VENV)/.docs
-	$(BIN)/python tools/course_pages.py docs/learn
-	$(BIN)/python -m sphinx -W --keep-going -q -E -b html docs build/site
-	$(BIN)/python tools/check_site.py build/site
-	@echo "The site is in build/site/index.html"
-
 # make bench BENCH=--noisy gives an option to each of them
 QUICK :=
 BENCH :=

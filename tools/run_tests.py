@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -43,9 +44,18 @@ class Row(NamedTuple):
     version: str
     build: str
     suite: str
+    ran: Ran
+
+
+class Ran(NamedTuple):
+    """What a run came to."""
+
     passed: int
     failed: int
     rest: str = ""
+    failures: tuple[str, ...] = ()
+    """Their names, where the run tells them."""
+    seconds: float = 0.0
 
 
 def main() -> int:
@@ -62,7 +72,7 @@ def main() -> int:
             rows = []
             for build in BUILDS:
                 show(f"\n== Python {here}, {build} build: all tests\n")
-                rows.append(Row(here, build, "own tests", *run(sys.executable, build, (), show)))
+                rows.append(Row(here, build, "own tests", run(sys.executable, build, (), show)))
             show("\n== What ran beside that, on the other core\n")
             rows += others.result()
         finally:
@@ -87,7 +97,7 @@ def run_beside(here: str, with_everything: bool, tell: Tell, is_stopped: threadi
             for build in BUILDS:
                 if not is_stopped.is_set():
                     tell(f"\n== Python {version}, {build} build: {' '.join(CONTRACT)}\n")
-                    rows.append(Row(version, build, "own tests", *run(python, build, CONTRACT, tell)))
+                    rows.append(Row(version, build, "own tests", run(python, build, CONTRACT, tell)))
     for version, python in pythons.items():
         for build in BUILDS:
             if is_stopped.is_set():
@@ -95,16 +105,16 @@ def run_beside(here: str, with_everything: bool, tell: Tell, is_stopped: threadi
             tell(f"\n== Python {version}, {build} build: conformance\n")
             if has_asyncio_tests(python):
                 command = [python, "tests/conformance/run.py", "--python-build", build]
-                rows.append(Row(version, build, "conformance", *conform(command, tell)))
+                rows.append(Row(version, build, "conformance", conform(command, tell)))
             else:
                 tell(f"Python {version} comes without test.test_asyncio (Debian: libpython{version}-testsuite)\n")
-                rows.append(Row(version, build, "conformance", 0, 0, ", not run: no test.test_asyncio there"))
+                rows.append(Row(version, build, "conformance", Ran(0, 0, ", not run: no test.test_asyncio there")))
     for version, python, build, suite in twisted_runs(here, pythons, with_everything):
         if is_stopped.is_set():
             break
         tell(f"\n== Python {version}, {build} build: Twisted's tests, {suite}\n")
         command = [python, "tests/conformance/run_twisted.py", "--python-build", build, "--suite", suite]
-        rows.append(Row(version, build, f"Twisted's {suite}", *conform(command, tell)))
+        rows.append(Row(version, build, f"Twisted's {suite}", conform(command, tell)))
     return rows
 
 
@@ -155,21 +165,23 @@ def install(python: str, arguments: tuple[str, ...]) -> None:
     subprocess.run([python, "-m", "pip", "install", "--quiet", *arguments], cwd=ROOT, check=True)
 
 
-def run(python: str, build: str, paths: tuple[str, ...], tell: Tell) -> tuple[int, int]:
-    """Run tests on one build; return (passed, failed). A run that ends without a count has failed."""
+def run(python: str, build: str, paths: tuple[str, ...], tell: Tell) -> Ran:
+    """Run tests on one build; return what it came to. A run that ends without a count has failed."""
+    begin = time.monotonic()
     environ = dict(os.environ, WEFT_EXPECT_BUILD=build, WEFT_PURE="1" if build == "interpreted" else "0")
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        last = ""
+        last, failures = "", []
         for line in process.stdout:
             tell(line)
+            failures += re.findall(r"^(?:FAILED|ERROR) (\S+)", line)
             last = line if re.search(r"\d+ (passed|failed|error)", line) else last
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|error)", last)}
     failed = counts.get("failed", 0) + counts.get("error", 0)
     if process.returncode and not failed:
         failed = 1
-    return counts.get("passed", 0), failed
+    return Ran(counts.get("passed", 0), failed, "", tuple(failures), time.monotonic() - begin)
 
 
 def has_asyncio_tests(python: str) -> bool:
@@ -177,8 +189,9 @@ def has_asyncio_tests(python: str) -> bool:
     return subprocess.run([python, "-c", "import test.test_asyncio"], capture_output=True).returncode == 0
 
 
-def conform(command: list[str], tell: Tell) -> tuple[int, int, str]:
-    """Run conformance tests; return (passed, failed, the rest in words). A run that gives no figures has failed."""
+def conform(command: list[str], tell: Tell) -> Ran:
+    """Run conformance tests; return what it came to. A run that gives no figures has failed."""
+    begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures.json"
         more = ["--reasons", "--json", str(figures)]
@@ -186,20 +199,25 @@ def conform(command: list[str], tell: Tell) -> tuple[int, int, str]:
             [*command, *more], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         tell(ended.stdout)
-        verdicts = Counter(json.loads(figures.read_text())["verdicts"].values() if figures.exists() else ())
-    failed = verdicts["failed"] + verdicts["pass though named"]
+        judged = json.loads(figures.read_text())["verdicts"] if figures.exists() else {}
+    verdicts = Counter(judged.values())
+    failures = tuple(name for name, verdict in judged.items() if verdict in ("failed", "pass though named"))
+    failed = len(failures)
     if ended.returncode and not failed:
         failed = 1
-    return verdicts["passed"], failed, f", {verdicts['named']} named"
+    return Ran(verdicts["passed"], failed, f", {verdicts['named']} named", failures, time.monotonic() - begin)
 
 
 def summary(rows: list[Row]) -> int:
-    """Print a line for each run and one for all; return the exit code."""
+    """Print a line for each run and one for all, and what failed; return the exit code."""
     print()
-    for row in rows:
-        begin = f"Python {row.version} {row.build:12} {row.suite:18}"
-        print(f"{begin} {row.passed:6} passed {row.failed:4} failed{row.rest}")
-    passed, failed = sum(row.passed for row in rows), sum(row.failed for row in rows)
+    for version, build, suite, ran in rows:
+        begin = f"Python {version} {build:12} {suite:18}"
+        print(f"{begin} {ran.passed:6} passed {ran.failed:4} failed{ran.rest:12} {ran.seconds:5.0f} s")
+    for version, build, _, ran in rows:
+        for name in ran.failures:
+            print(f"failed on Python {version}, {build}: {name}")
+    passed, failed = sum(row.ran.passed for row in rows), sum(row.ran.failed for row in rows)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

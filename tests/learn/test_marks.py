@@ -230,9 +230,9 @@ def test_what_a_program_leaves_running_is_waited_for_as_python_does(tmp_path):
         """
         import threading, time
         from concurrent.futures import ThreadPoolExecutor
-        threading.Thread(target=lambda: (time.sleep(0.1), print("thread"))).start()
+        threading.Thread(target=lambda: (time.sleep(0.1), print("thread\\n", end=""))).start()
         pool = ThreadPoolExecutor()
-        pool.submit(lambda: (time.sleep(0.1), print("job")))
+        pool.submit(lambda: (time.sleep(0.1), print("job\\n", end="")))
         """,
     )
 

@@ -26,6 +26,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from weft.faces.asyncio import Loop
+from weft.faces.asyncio.features import load_features
 from weft.learn.marks import Marks, install
 from weft.learn.running import BEGUN, RECORDING, STORY
 from weft.learn.watch import Watch
@@ -182,7 +183,9 @@ def count_calls(folder: str, names: list[str], story: Story) -> None:
 
 
 def import_early(folder: Path) -> None:
-    """Import what `keep_chain` needs, if a program in the folder calls it: it takes a while."""
+    """Import what Weft imports when a program first needs it: that takes a while, and no step of the program's."""
+    load_features()
+    importlib.import_module("weft.endpoints")
     if any("keep_chain" in path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*.py")):
         importlib.import_module("weft.figures.chain_rows")
 
