@@ -185,7 +185,8 @@ def count_calls(folder: str, names: list[str], story: Story) -> None:
 def import_early(folder: Path) -> None:
     """Import what Weft imports when a program first needs it: that takes a while, and no step of the program's."""
     load_features()
-    importlib.import_module("weft.endpoints")
+    for package in ("deferred", "endpoints", "services"):
+        importlib.import_module(f"weft.{package}")
     if any("keep_chain" in path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*.py")):
         importlib.import_module("weft.figures.chain_rows")
 
