@@ -2,7 +2,7 @@
 
     python tools/course_pages.py docs/learn       writes a page for each chapter, its pictures, and index.md
 
-Every program runs here and now, one at a time, on this machine alone. A program that does not do as its chapter says
+Every program runs here and now, on this machine alone. A program that does not do as its chapter says
 ends it with exit code 1.
 """
 
@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from weft.learn.pictures import Drawn, beside
 from weft.learn.running import Run
 
 WIDTH = 88
+AT_ONCE = 2
+"""How many chapters are run at a time: they mostly wait, and pictures should not show a crowded machine."""
 RunOf = Callable[[Chapter, str], Run]
 """Runs a program of a chapter: one of its files, or a wrong answer by its file's name, in the exercise's place."""
 
@@ -242,13 +245,19 @@ def main() -> int:
     folder = Path(sys.argv[1])
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+
+    def write(found: Chapter) -> None:
+        print(f"course_pages.py: running chapter {found.heading}", flush=True)
+        Page(found, folder).write()
+
+    pool = ThreadPoolExecutor(AT_ONCE)
     try:
-        for found in chapters():
-            print(f"course_pages.py: running chapter {found.heading}", flush=True)
-            Page(found, folder).write()
+        list(pool.map(write, chapters()))
     except (CourseBrokenError, pages.PageError) as error:
         print(f"course_pages.py: {error}", file=sys.stderr)
         return 1
+    finally:
+        pool.shutdown(cancel_futures=True)
     (folder / "index.md").write_text(index(), encoding="utf-8")
     return 0
 

@@ -9,7 +9,8 @@ tests/conftest.py.
     python tools/run_tests.py
     python tools/run_tests.py --everything      # Twisted's tests whole, on each Python and build; those on Twisted 24
 
-Two things run at a time, for two cores: the whole suite, and beside it all the rest, which is shown when it is over.
+Three things run at a time, for two cores: the whole suite on each build, which mostly waits, and beside it all the
+rest. The first is shown as it goes on, the others when they are over.
 """
 
 from __future__ import annotations
@@ -64,20 +65,22 @@ def main() -> int:
     parser.add_argument("--everything", action="store_true", help="Twisted's own tests everywhere, and on Twisted 24")
     with_everything = parser.parse_args().everything
     here = ".".join(map(str, sys.version_info[:2]))
-    log: list[str] = []
+    logs: tuple[list[str], list[str]] = ([], [])
     is_stopped = threading.Event()
-    with ThreadPoolExecutor(1) as beside:
-        others = beside.submit(run_beside, here, with_everything, log.append, is_stopped)
+    rows: list[Row] = []
+    with ThreadPoolExecutor(2) as beside:
+        others = beside.submit(run_beside, here, with_everything, logs[1].append, is_stopped)
+        second = beside.submit(run, sys.executable, BUILDS[1], (), logs[0].append)
         try:
-            rows = []
-            for build in BUILDS:
-                show(f"\n== Python {here}, {build} build: all tests\n")
-                rows.append(Row(here, build, "own tests", run(sys.executable, build, (), show)))
-            show("\n== What ran beside that, on the other core\n")
+            show(f"\n== Python {here}, {BUILDS[0]} build: all tests\n")
+            rows.append(Row(here, BUILDS[0], "own tests", run(sys.executable, BUILDS[0], (), show)))
+            show(f"\n== What ran beside that: Python {here}, {BUILDS[1]} build: all tests\n")
+            rows.append(Row(here, BUILDS[1], "own tests", second.result()))
+            show("".join(logs[0]))
             rows += others.result()
         finally:
             is_stopped.set()
-            show("".join(log))
+            show("".join(logs[1]))
     return summary(rows)
 
 
