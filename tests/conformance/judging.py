@@ -25,6 +25,7 @@ class Figures:
     untouched: list[str] = field(default_factory=list)  # modules whose tests never met what is under test
     absent: list[str] = field(default_factory=list)  # named, and not in this release of the tests
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    first: dict[str, Outcome] = field(default_factory=dict)  # what became of those that passed again at first
 
     @property
     def ran(self) -> int:
@@ -74,6 +75,7 @@ class Figures:
             [each for each in self.untouched if each == module],
             own(self.absent),
             {name: self.outcomes[name] for name in own(self.outcomes)},
+            {name: self.first[name] for name in own(self.first)},
         )
 
 
@@ -102,6 +104,7 @@ def judged(
     for name, outcome in run_ours(again, True).items():
         if is_passed(outcome):
             figures.passed_again.append(name)
+            figures.first[name] = outcomes[name]
             outcomes[name] = outcome
     for name in names:
         outcome = outcomes[name]

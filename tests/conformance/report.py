@@ -22,8 +22,9 @@ def show(figures: Figures, modules: Iterable[str], met: str, with_reasons: bool)
     ):
         for name in names:
             print(f"{title}: {name}")
-            if with_reasons and title == "failed":
-                print(f"{figures.outcomes[name].status}\n{figures.outcomes[name].reason}\n")
+            failed = figures.first.get(name) or (figures.outcomes[name] if name in figures.failed else None)
+            if with_reasons and failed is not None:
+                print(f"{failed.status}\n{failed.reason}\n")
 
 
 def as_json(figures: Figures) -> dict[str, object]:
