@@ -16,6 +16,7 @@ cdef class StreamTransport(Source):
 
 cdef class Poller:
     cdef readonly bint is_edge_triggered
+    cdef public bint sees_every_turn
     cdef public unsigned int ready_events
     cpdef add(self, int fd, Source source, unsigned int events)
     cpdef modify(self, int fd, unsigned int events)

@@ -79,8 +79,12 @@ class Poller:
     """True: with EDGE in its mask a descriptor is told of once for each change, so an owner reads until it gets
     less than it asked for. False: EDGE is ignored and a descriptor is told of for as long as it is ready."""
 
+    sees_every_turn: bool
+    """True: the loop polls in every turn. False: it may leave polls out where many in a row find nothing."""
+
     def __init__(self, is_edge_triggered: bool) -> None:
         self.is_edge_triggered = is_edge_triggered
+        self.sees_every_turn = False
         self.ready_events = 0
         """The mask of the event that `ready_source` was last asked for."""
 

@@ -7,6 +7,7 @@ import gc
 import os
 import threading
 import warnings
+import weakref
 
 import pytest
 
@@ -287,6 +288,113 @@ def test_a_call_in_the_executor_that_is_cancelled_does_not_disturb_the_loop(loop
     assert loop.run_until_complete(main()) == "still works"
 
 
+def test_a_call_that_is_cancelled_before_it_begins_does_not_run(loop):
+    go_on = threading.Event()
+    ran = []
+
+    async def main(executor):
+        first = loop.run_in_executor(executor, go_on.wait)
+        second = loop.run_in_executor(executor, ran.append, "second")
+        second.cancel()
+        go_on.set()
+        assert await first
+        assert await loop.run_in_executor(executor, lambda: "third") == "third"
+
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        loop.run_until_complete(main(executor))
+    assert ran == []
+
+
+def test_a_call_that_its_executor_drops_is_cancelled(loop):
+    go_on = threading.Event()
+
+    async def main(executor):
+        first = loop.run_in_executor(executor, go_on.wait)
+        dropped = loop.run_in_executor(executor, lambda: "never")
+        executor.shutdown(wait=False, cancel_futures=True)
+        with pytest.raises(asyncio.CancelledError):
+            await dropped
+        go_on.set()
+        assert await first
+
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        loop.run_until_complete(main(executor))
+
+
+def test_an_executor_that_is_shut_down_refuses_calls_and_leaves_nothing(loop):
+    async def main(executor):
+        with pytest.raises(RuntimeError, match="cannot schedule new futures after shutdown"):
+            loop.run_in_executor(executor, lambda: None)
+
+    executor = concurrent.futures.ThreadPoolExecutor(1)
+    executor.shutdown()
+    loop.run_until_complete(main(executor))
+
+
+@pytest.mark.parametrize(
+    "error, seen_as",
+    [
+        (StopIteration("mine"), RuntimeError),
+        (concurrent.futures.CancelledError(), asyncio.CancelledError),
+        (SystemExit(3), SystemExit),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+)
+def test_an_exception_of_a_call_in_the_executor_comes_back_as_a_future_can_hold_it(loop, error, seen_as):
+    def fail():
+        raise error
+
+    async def main():
+        future = loop.run_in_executor(None, fail)
+        await asyncio.wait([future])
+        try:
+            return future.exception()
+        except asyncio.CancelledError as cancelled:
+            return cancelled
+
+    assert type(loop.run_until_complete(main())) is seen_as
+
+
+def test_an_exception_of_a_call_in_the_executor_holds_nothing_that_only_the_collector_frees(loop):
+    class Held:
+        pass
+
+    def fail(held):
+        raise ValueError("mine")
+
+    async def main():
+        held = Held()
+        gone = weakref.ref(held)
+        try:
+            await loop.run_in_executor(None, fail, held)
+        except ValueError:
+            pass
+        del held
+        await loop.run_in_executor(None, lambda: None)  # the pool's thread has let go of the job before
+        return gone
+
+    gc.disable()
+    try:
+        assert loop.run_until_complete(main())() is None
+    finally:
+        gc.enable()
+
+
+class Submitting(concurrent.futures.ThreadPoolExecutor):
+    """An executor that does something with the futures that it gives out."""
+
+    def submit(self, *arguments, **keywords):
+        future = super().submit(*arguments, **keywords)
+        self.results = [*getattr(self, "results", ()), future]
+        return future
+
+
+def test_an_executor_of_another_class_gives_out_futures_of_the_call_itself(loop):
+    with Submitting(1) as executor:
+        assert loop.run_until_complete(loop.run_in_executor(executor, lambda: 7)) == 7
+        assert [future.result() for future in executor.results] == [7]
+
+
 def test_shutting_the_executor_down_waits_for_its_work_and_takes_no_more(loop):
     finished = []
     go_on = threading.Event()
@@ -322,7 +430,10 @@ def test_shutting_the_executor_down_gives_up_after_its_time(loop):
         go_on.set()
         await future
 
+    before = set(threading.enumerate())
     loop.run_until_complete(main())
+    for thread in set(threading.enumerate()) - before:
+        thread.join()  # nobody waited for it
 
 
 # -- asynchronous generators

@@ -5,6 +5,8 @@ from weft.core.timers cimport TimerHandle, TimerHeap, make_timer
 from weft.ports cimport Clock, Observer, Poller, Source
 
 cdef long long FOREVER_NS
+cdef long long POLL_WITHIN_NS
+cdef int MOST_UNPOLLED, SPINNING
 
 cdef class Core:
     cdef readonly Poller poller
@@ -16,7 +18,8 @@ cdef class Core:
     cdef Source unflushed
     cdef list others_unflushed
     cdef _os.Outbox outbox
-    cdef int event_index, event_count
+    cdef int event_index, event_count, empty_polls, turns_unpolled
+    cdef long long poll_due_ns
     cdef long long connections_made
     cdef public bint is_stopping
     cdef readonly bint is_over
@@ -41,7 +44,9 @@ cdef class Core:
     @cython.locals(ring=list, last=Py_ssize_t, handle=Handle, _=Py_ssize_t)
     cdef int put_behind(self, Py_ssize_t count) except -1
     cdef int turn(self) except -1
-    @cython.locals(timeout_ns=cython.longlong)
+    @cython.locals(now=cython.longlong)
+    cdef bint is_to_poll(self) except -1
+    @cython.locals(timeout_ns=cython.longlong, is_empty=cython.bint)
     cdef int wait(self) except -1
     @cython.locals(left=cython.longlong, soonest=TimerHandle)
     cdef long long timeout_ns(self) except? -2

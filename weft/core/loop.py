@@ -9,6 +9,9 @@
 A run begins with the calls that were ready before it: in its first turn they come before the events of the poll, so
 that what they set up is there when an event comes (`first_turn`).
 
+A poll costs as much as several calls. So where turn follows turn because calls make more calls, and the polls between
+them find nothing, some are left out: of MOST_UNPOLLED turns in a row, and for POLL_WITHIN_NS, at most.
+
 What was written during one callback leaves when it returns: whoever writes says so by `write_later`.
 
 The core raises what a callback raises only for SystemExit and KeyboardInterrupt; every other exception goes to
@@ -29,6 +32,10 @@ from weft.ports import Clock, Observer, Poller, Source
 
 FOREVER_NS = 1 << 62
 """Later than any clock will show: 146 years."""
+POLL_WITHIN_NS = 10_000
+MOST_UNPOLLED = 16
+SPINNING = 16
+"""So many polls in a row that had not to wait and found nothing: from then on some are left out."""
 
 
 class Core:
@@ -51,6 +58,9 @@ class Core:
         """For whoever writes in several pieces during the running callback, until it has sent them."""
         self.event_index = 0
         self.event_count = 0
+        self.empty_polls = 0
+        self.turns_unpolled = 0
+        self.poll_due_ns = 0
         self.connections_made = 0
         self.is_stopping = False
         self.is_over = False
@@ -242,7 +252,7 @@ class Core:
         """Turn once: wait, dispatch, move what is due, run what is ready."""
         self.in_turn = True
         try:
-            if self.event_index >= self.event_count:
+            if self.event_index >= self.event_count and (self.empty_polls < SPINNING or self.is_to_poll()):
                 self.wait()
             self.dispatch()
             if self.inbox:
@@ -256,6 +266,17 @@ class Core:
         finally:
             self.in_turn = False
 
+    def is_to_poll(self) -> bool:
+        """Return whether this turn of many that are busy with calls polls; count those that do not."""
+        if self.head != self.tail:
+            now = self.clock.now_ns()
+            if self.turns_unpolled < MOST_UNPOLLED and now < self.poll_due_ns:
+                self.turns_unpolled += 1
+                return False
+            self.poll_due_ns = now + POLL_WITHIN_NS
+        self.turns_unpolled = 0
+        return True
+
     def wait(self) -> None:
         """Poll for events, for as long as nothing else is to be done."""
         timeout_ns = self.timeout_ns()
@@ -268,6 +289,8 @@ class Core:
             self.event_count = self.poller.wait(timeout_ns)
             if self.observer is not None:
                 self.observer.wait_end(self.event_count)
+        is_empty = timeout_ns == 0 and self.event_count == 0 and not self.poller.sees_every_turn
+        self.empty_polls = self.empty_polls + 1 if is_empty else 0
         _os.check_signals()
 
     def timeout_ns(self) -> int:

@@ -23,6 +23,7 @@ from weft.core.loop import Core
 from weft.core.waker import Waker
 from weft.faces.asyncio.features import Features
 from weft.faces.asyncio.tasks import Tasks
+from weft.faces.asyncio.threads import Job
 from weft.ports import Clock, Poller
 
 if TYPE_CHECKING:
@@ -188,7 +189,12 @@ class Loop(Features, Tasks, asyncio.AbstractEventLoop):  # type: ignore[misc]
         call = functools.partial(func, *args) if args else func
         if self.observer is not None:
             call = self.observer.job(call)
-        return asyncio.wrap_future(executor.submit(call), loop=self)
+        if type(executor) is not concurrent.futures.ThreadPoolExecutor:
+            return asyncio.wrap_future(executor.submit(call), loop=self)
+        job = Job(self, call)
+        future = job.future
+        executor.submit(job)
+        return future  # type: ignore[return-value]  # it is None once the job has begun
 
     def set_default_executor(self, executor: concurrent.futures.Executor) -> None:
         """Have `run_in_executor(None, ...)` use `executor`, a ThreadPoolExecutor."""
