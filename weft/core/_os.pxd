@@ -26,6 +26,8 @@ cdef extern from "glue.h":
     int call_one "weft_call_one"(object context, object callback, object argument) except -1
     int call_two "weft_call_two"(object context, object callback, object first, object second) except -1
     int call "weft_call"(object context, object callback, tuple arguments) except -1
+    int untrack "weft_untrack"(object handle, object context) except -1
+    int track "weft_track"(object handle, object context) except -1
     int write_zero "weft_write_zero"(int fd) nogil
     int check_signals "PyErr_CheckSignals"() except -1
     object name_key "weft_name_key"(object callback)

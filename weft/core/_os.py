@@ -45,6 +45,14 @@ def check_signals() -> None:
     """Run the handlers of signals that came; the interpreter does so by itself between any two instructions."""
 
 
+def untrack(handle: object, context: contextvars.Context) -> None:
+    """Keep the garbage collector from going through a call and its context; here it cannot be told so."""
+
+
+def track(handle: object, context: contextvars.Context) -> None:
+    """Let the garbage collector go through a call and its context again."""
+
+
 def write_zero(fd: int) -> None:
     """Write a zero byte into a pipe. A full pipe is left as it is: its reader is told of what is there already."""
     try:

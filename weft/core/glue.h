@@ -76,6 +76,20 @@ static inline int weft_call(PyObject *context, PyObject *callback, PyObject *arg
     return weft_finish_call(context, PyObject_Vectorcall(callback, stack + 1, count | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL));
 }
 
+/* ---- a long queue of calls, which the garbage collector need not go through again and again ----------------------- */
+
+static inline int weft_untrack(PyObject *handle, PyObject *context) {
+    if (PyObject_GC_IsTracked(handle)) PyObject_GC_UnTrack(handle);
+    if (PyObject_GC_IsTracked(context)) PyObject_GC_UnTrack(context);
+    return 0;
+}
+
+static inline int weft_track(PyObject *handle, PyObject *context) {
+    if (!PyObject_GC_IsTracked(handle)) PyObject_GC_Track(handle);
+    if (!PyObject_GC_IsTracked(context)) PyObject_GC_Track(context);
+    return 0;
+}
+
 /* ---- bytes in and out ----------------------------------------------------------------------------------------- */
 
 #define WEFT_COPIED 65536 /* up to this size a read goes through one reused buffer and is copied out */

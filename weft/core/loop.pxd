@@ -6,7 +6,7 @@ from weft.ports cimport Clock, Observer, Poller, Source
 
 cdef long long FOREVER_NS
 cdef long long POLL_WITHIN_NS
-cdef int MOST_UNPOLLED, SPINNING
+cdef int SHORT_RING, LONG_RING, MOST_UNPOLLED, SPINNING
 
 cdef class Core:
     cdef readonly Poller poller
@@ -31,6 +31,7 @@ cdef class Core:
 
     cdef int push(self, Handle handle) except -1
     cdef int grow(self) except -1
+    cdef int shrink(self) except -1
     cdef int take_inbox(self) except -1
     cdef int push_timer(self, TimerHandle timer) except -1
     cdef bint write_later(self, Source source) except -1

@@ -34,6 +34,10 @@ FOREVER_NS = 1 << 62
 """Later than any clock will show: 146 years."""
 POLL_WITHIN_NS = 10_000
 MOST_UNPOLLED = 16
+SHORT_RING = 64
+LONG_RING = 8192
+"""A ready queue of so many slots is long: until their turn has come, the garbage collector is kept from its calls, or
+it would go through all of them again and again."""
 SPINNING = 16
 """So many polls in a row that had not to wait and found nothing: from then on some are left out."""
 
@@ -46,7 +50,7 @@ class Core:
         self.clock = clock
         self.timers = TimerHeap()
         # The ready queue: a ring in a list whose length is a power of two. Slots that are free hold None.
-        self.ring: list[Handle | None] = [None] * 64
+        self.ring: list[Handle | None] = [None] * SHORT_RING
         self.head = 0
         self.tail = 0
         self.inbox: deque[Handle] = deque()
@@ -131,6 +135,8 @@ class Core:
             self.grow()
         self.ring[self.tail & (len(self.ring) - 1)] = handle
         self.tail += 1
+        if len(self.ring) >= LONG_RING:
+            _os.untrack(handle, handle.context)
         if self.observer is not None:
             self.observer.scheduled(handle)
 
@@ -151,13 +157,20 @@ class Core:
         self.tail -= self.head
         self.head = 0
 
+    def shrink(self) -> None:
+        """Give the ready queue a short ring, with nothing in it."""
+        self.ring = [None] * SHORT_RING
+        self.head = 0
+        self.tail = 0
+
     def clear(self) -> None:
         """Forget every call and every timer; none of them will run, and no more are taken."""
         self.is_over = True
+        for handle in self.ring:
+            if handle is not None:
+                _os.track(handle, handle.context)
         self.inbox.clear()
-        self.ring = [None] * 64
-        self.head = 0
-        self.tail = 0
+        self.shrink()
         for timer in list(self.timers.heap):
             timer.cancel()
 
@@ -280,6 +293,8 @@ class Core:
     def wait(self) -> None:
         """Poll for events, for as long as nothing else is to be done."""
         timeout_ns = self.timeout_ns()
+        if timeout_ns and len(self.ring) >= LONG_RING:
+            self.shrink()
         self.event_index = 0
         self.event_count = 0
         if self.observer is None:
@@ -357,6 +372,8 @@ class Core:
                     self.ring[index] = None
                     self.head += 1
                     left -= 1
+                    if len(self.ring) >= LONG_RING:
+                        _os.track(handle, handle.context)
                     if self.is_debugging:
                         self.run_timed(handle)
                     elif self.observer is None:

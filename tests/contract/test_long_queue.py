@@ -1,0 +1,80 @@
+"""A ready queue of many thousands of calls: in order, and none is kept from the garbage collector for good."""
+
+import gc
+import weakref
+
+import weft
+
+MANY = 20_000
+
+
+class Owner:
+    """Holds the handle of a call of its own method: a cycle, which only the collector can free."""
+
+    def __init__(self, loop: weft.Loop, told: list[int], number: int) -> None:
+        self.told = told
+        self.number = number
+        self.handle = loop.call_soon(self.called)
+
+    def called(self) -> None:
+        self.told.append(self.number)
+
+
+def owners(loop: weft.Loop, told: list[int]) -> list[weakref.ref[Owner]]:
+    return [weakref.ref(Owner(loop, told, number)) for number in range(MANY)]
+
+
+def left_of(made: list[weakref.ref[Owner]]) -> int:
+    gc.collect()
+    return sum(owner() is not None for owner in made)
+
+
+def test_many_calls_run_in_order_and_their_owners_go(loop):
+    told: list[int] = []
+    made = owners(loop, told)
+    assert left_of(made) == MANY
+
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+
+    assert told == list(range(MANY))
+    assert left_of(made) == 0
+
+
+def test_many_calls_that_are_cancelled_do_not_run_and_their_owners_go(loop):
+    told: list[int] = []
+    made = owners(loop, told)
+    for owner in made:
+        found = owner()
+        assert found is not None
+        found.handle.cancel()
+    del found
+
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+
+    assert told == []
+    assert left_of(made) == 0
+
+
+def test_many_calls_that_a_closed_loop_drops_let_their_owners_go(loop):
+    told: list[int] = []
+    made = owners(loop, told)
+
+    loop.close()
+
+    assert told == []
+    assert left_of(made) == 0
+
+
+def test_after_a_rest_the_queue_works_as_before(loop):
+    told: list[int] = []
+    owners(loop, told)
+    loop.call_later(0.001, loop.call_soon, loop.stop)
+    loop.run_forever()  # rests before it stops
+    made = owners(loop, told)
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+
+    assert told == [*range(MANY), *range(MANY)]
+    assert left_of(made) == 0
