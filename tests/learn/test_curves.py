@@ -76,6 +76,15 @@ def test_a_run_that_noted_nothing_has_no_picture_alone_and_an_empty_panel_beside
     assert lines[10] == "silent: waiting"
 
 
+def test_in_an_svg_the_last_number_holds_to_the_end_of_the_run():
+    svg = Curves().svg([Drawn("program.py", noting((0, "waiting", 0), (40, "waiting", 8), (100, "taken", 9)))])
+
+    assert svg is not None
+    [path] = re.findall(r' d="(M[^"]*V[^"]*)"', svg)
+    begin, *ends = map(float, re.findall(r"[MH]([\d.]+)", path))
+    assert ends[-1] > begin + 2 * (ends[0] - begin)  # 40 of 100 ms
+
+
 def test_all_runs_have_one_scale_and_the_svg_says_the_peak():
     high, low = Drawn("high", UP_AND_DOWN), Drawn("low <&>", noting((0, "waiting", 400), (100, "waiting", 0)))
 

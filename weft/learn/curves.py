@@ -161,15 +161,16 @@ def panel(each: Drawn, inks: Sequence[Ink], x: float, top: float, end_ns: int) -
     for ink in inks:
         points = curves.get(ink.name, [])
         if points:
-            parts.append(line(points, ink, left, below, top, end_ns))
+            parts.append(line(points, ink, left, below, top, end_ns, bounds([each])[1]))
     return "".join(parts)
 
 
-def line(points: Points, ink: Ink, left: float, below: float, top: float, end_ns: int) -> str:
-    """Return a curve: level from each note to the next, and to the last one's moment."""
+def line(points: Points, ink: Ink, left: float, below: float, top: float, end_ns: int, until_ns: int) -> str:
+    """Return a curve: level from each note to the next, and from the last to the end of the run."""
     steps = [f"M{left + WIDTH * points[0][0] / end_ns:.1f} {below - HEIGHT * points[0][1] / top:.1f}"]
     for at, value in points[1:]:
         steps.append(f"H{left + WIDTH * at / end_ns:.1f}V{below - HEIGHT * max(0.0, value) / top:.1f}")
+    steps.append(f"H{left + WIDTH * until_ns / end_ns:.1f}")
     peak_at, peak = max(points, key=lambda point: point[1])
     told = f"{ink.name}: at most {amount(peak)}, after {wording.duration(peak_at, 2)}"
     return marks.element(
