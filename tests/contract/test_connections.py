@@ -2,8 +2,11 @@
 
 import asyncio
 import socket
+import struct
 
 import pytest
+
+from weft.transports.listener import SocketAcceptor
 
 from .conftest import settle
 from .fakes import Witness
@@ -620,3 +623,82 @@ def test_each_accepted_connection_has_a_context_of_its_own(loop):
     loop.run_until_complete(main())
 
     assert seen == ["of the server", "of the server"]
+
+
+# -- what a connection that was accepted keeps of its socket
+
+
+async def accepted(loop, family=socket.AF_INET, address="127.0.0.1"):
+    """Return the server's transport of a new connection, the client's socket, and the server."""
+    made = loop.create_future()
+
+    class Keeping(asyncio.Protocol):
+        def connection_made(self, transport):
+            made.set_result(transport)
+
+    server = await loop.create_server(Keeping, address, 0, family=family)
+    client = socket.socket(family)
+    client.setblocking(False)
+    await loop.sock_connect(client, server.sockets[0].getsockname())
+    return await made, client, server
+
+
+@pytest.mark.parametrize(
+    "family, address", [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")], ids=["ipv4", "ipv6"]
+)
+def test_an_accepted_connection_knows_both_addresses_also_when_it_is_closed(loop, family, address):
+    async def main():
+        transport, client, server = await accepted(loop, family, address)
+        with client:
+            expected = client.getsockname(), client.getpeername()
+            for _ in range(2):
+                assert transport.get_extra_info("peername") == expected[0]
+                assert transport.get_extra_info("sockname") == expected[1]
+            transport.abort()
+            await asyncio.sleep(0)
+            assert transport.get_extra_info("peername") == expected[0]
+            assert transport.get_extra_info("sockname") == expected[1]
+        server.close()
+
+    loop.run_until_complete(main())
+
+
+def test_the_peer_s_address_is_known_after_a_reset(loop):
+    async def main():
+        transport, client, server = await accepted(loop)
+        address = client.getsockname()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        while not transport.is_closing():
+            await asyncio.sleep(0)
+        assert transport.get_extra_info("peername") == address
+        server.close()
+
+    loop.run_until_complete(main())
+
+
+def test_an_accepted_connection_shows_its_socket_and_closes_it(loop):
+    async def main():
+        transport, client, server = await accepted(loop)
+        with client:
+            shown = transport.get_extra_info("socket")
+            assert (shown.family, shown.type) == (socket.AF_INET, socket.SOCK_STREAM)
+            assert shown.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert shown.getpeername() == client.getsockname()
+            assert transport.get_extra_info("socket") is shown
+            transport.abort()
+            await asyncio.sleep(0)
+            assert shown.fileno() == -1
+        server.close()
+
+    loop.run_until_complete(main())
+
+
+def test_an_accepted_channel_that_nobody_closes_says_so_and_gives_its_descriptor_back():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        acceptor = SocketAcceptor(listening)
+        with socket.create_connection(listening.getsockname()) as client:
+            channels = [acceptor.accept()]
+            with pytest.warns(ResourceWarning, match="unclosed"):
+                channels.clear()
+            assert client.recv(1) == b""

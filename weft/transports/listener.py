@@ -25,6 +25,9 @@ PAUSE_S = 1.0
 class SocketAcceptor:
     """A listening socket, as a source of channels. It owns the socket."""
 
+    adopts = True
+    """Whether channels keep no sockets, but descriptors."""
+
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
 
@@ -39,7 +42,10 @@ class SocketAcceptor:
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return None
         self.prepare(sock)
-        return SocketChannel(sock, peername)
+        channel = SocketChannel(sock, peername)
+        if self.adopts:
+            channel.adopt()
+        return channel
 
     def prepare(self, sock: socket.socket) -> None:
         """Set a new connection's options."""

@@ -25,6 +25,8 @@ from weft.transports.listener import ACCEPTS_A_TURN, Listener, SocketAcceptor
 class Acceptor(SocketAcceptor):
     """A listening socket whose connections keep their options as the system sets them, as Twisted's do."""
 
+    adopts = False  # Twisted's transports hold their sockets
+
     def prepare(self, sock: socket.socket) -> None:
         """Set a new connection's options."""
         sock.setblocking(False)
