@@ -2,7 +2,8 @@
 # make test   sets everything up and runs every test, on both builds and on each Python that is installed
 # make check  the linters and the type checker alone
 # make docs   builds the site in build/site: runs the course's programs and draws them; needs Graphviz
-# make bench  side by side with the peers, half an hour; bench-quick: a minute or two, figures worth little
+# make bench  the table of speed beside the peers, a quarter of an hour; bench-quick: two minutes, good to a tenth;
+#             bench-all: every benchmark with all of its figures, more than half an hour
 # make clean  removes what the above made
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find weft -name '*.py' -o -name '*.p[xy][dx]' -o -name '*.h')
 
-.PHONY: demo test check docs bench bench-quick clean
+.PHONY: demo test check docs bench bench-quick bench-all clean
 
 demo: $(VENV)/.built
 	$(BIN)/python examples/poetry/demo.py
@@ -32,11 +33,16 @@ docs: $(VENV)/.docs
 	@echo "The site is in build/site/index.html"
 
 # make bench BENCH=--noisy gives an option to each of them
-QUICK :=
 BENCH :=
-BENCHMARK = $(BIN)/python benchmarks/$(1) $(QUICK) $(BENCH)
+BENCHMARK = $(BIN)/python benchmarks/$(1) $(BENCH)
 
 bench: $(VENV)/.bench
+	$(call BENCHMARK,table.py)
+
+bench-quick: $(VENV)/.bench
+	$(call BENCHMARK,table.py --quick)
+
+bench-all: $(VENV)/.bench
 	$(call BENCHMARK,echo.py)
 	$(call BENCHMARK,echo.py --sizes 102400 --connections 50)
 	$(call BENCHMARK,echo.py --mode unix)
@@ -55,9 +61,6 @@ bench: $(VENV)/.bench
 	$(call BENCHMARK,memory.py --mode tls)
 	$(call BENCHMARK,startup.py)
 	$(call BENCHMARK,twisted_reactors.py)
-
-bench-quick: QUICK := --quick
-bench-quick: bench
 
 $(VENV)/.installed: pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

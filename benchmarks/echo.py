@@ -19,6 +19,7 @@ from report import markdown_table, two_cores
 from rounds import Results, Rounds, measure_and_report
 from servers import MODES, STYLES
 
+DEFAULT_PEERS = ["c-epoll", "weft", "weft-pure", "weft-recorded", "uvloop", "asyncio", "asyncio-64k"]
 MOST_DATAGRAM_BYTES = 65507
 QUICK = {"sizes": [1024], "connections": [50], "seconds": 0.5}
 TCP = {"sizes": [64, 1024, 16384], "connections": [1, 50, 500], "seconds": 2.0}
@@ -40,7 +41,9 @@ servers:
                  writes a message at once whatever --pieces says
   weft           Weft's compiled build; weft-pure: the interpreted one; weft-recorded: compiled, recorder attached
   uvloop         the peer to compare with, and the base of the ratios
-  asyncio        the standard library's loop; asyncio-64k: the same, its reads bounded to 64 KiB
+  asyncio        the standard library's loop; asyncio-64k: the same, its reads bounded to 64 KiB; asyncio-heap: the
+                 same as asyncio, while the C library keeps what is freed (it asks for 256 KiB at each read)
+  rloop          another peer, with such reads too; rloop-heap: the same, while the C library keeps what is freed
 
 how to read it:
   throughput     more is better; once the client's share nears 1.00, the client is the limit and not the server
@@ -69,7 +72,7 @@ def parse_arguments() -> argparse.Namespace:
         "--depth", type=one_number(1, 1024), default=1, metavar="N", help="messages under way each (1)"
     )
     parser.add_argument("--pieces", type=one_number(1, 64), default=1, metavar="N", help="writes of a message (1)")
-    add_common_options(parser, PEERS, PEERS, rounds=3)
+    add_common_options(parser, PEERS, DEFAULT_PEERS, rounds=3)
     arguments = read_command_line(parser)
     is_plain = (arguments.mode, arguments.server) == ("tcp", "protocol")
     usual = UDP if arguments.mode == "udp" else TCP if is_plain else OTHERS

@@ -56,7 +56,7 @@ async def serve(certificate: Path | None) -> None:
     loop.add_signal_handler(signal.SIGUSR1, lambda: tell(CountedEcho.connected))
     server = await loop.create_server(CountedEcho, "127.0.0.1", 0, ssl=context, backlog=BACKLOG)
     print(f"READY {server.sockets[0].getsockname()[1]}", flush=True)
-    await server.serve_forever()
+    await asyncio.Event().wait()  # in rloop's serve_forever, connections are refused
 
 
 def run() -> int:

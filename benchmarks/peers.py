@@ -14,7 +14,16 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
-ENVIRONMENT = {"weft-pure": {"WEFT_PURE": "1"}}
+KEPT_HEAP = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
+"""Has glibc keep what is freed (man 3 mallopt). As it comes, it may get from the kernel, and give back, the
+256 KiB that asyncio and rloop ask for at each read, and uvloop for TLS."""
+
+ENVIRONMENT = {
+    "weft-pure": {"WEFT_PURE": "1"},
+    "uvloop-heap": KEPT_HEAP,
+    "rloop-heap": KEPT_HEAP,
+    "asyncio-heap": KEPT_HEAP,
+}
 """What a peer's process needs in its environment."""
 
 ASYNCIO_64K_BYTES = 64 * 1024
@@ -34,6 +43,13 @@ def _asyncio_64k_loop() -> asyncio.AbstractEventLoop:
 
     selector_events._SelectorSocketTransport.max_size = ASYNCIO_64K_BYTES  # type: ignore[attr-defined]
     return asyncio.SelectorEventLoop()
+
+
+def _rloop_loop() -> asyncio.AbstractEventLoop:
+    import rloop
+
+    loop: asyncio.AbstractEventLoop = rloop.new_event_loop()
+    return loop
 
 
 def _uvloop_loop() -> asyncio.AbstractEventLoop:
@@ -59,7 +75,11 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "weft-pure": _weft_loop_of_build("interpreted"),
     "weft-recorded": _weft_loop_of_build("compiled"),
     "uvloop": _uvloop_loop,
+    "uvloop-heap": _uvloop_loop,
+    "rloop": _rloop_loop,
+    "rloop-heap": _rloop_loop,
     "asyncio": _asyncio_loop,
+    "asyncio-heap": _asyncio_loop,
     "asyncio-64k": _asyncio_64k_loop,
 }
 """Each peer that is an event loop, and what makes one. They import the peer, so call them in the peer's process."""
@@ -107,7 +127,8 @@ PEERS = (*C_PEERS, *LOOPS)
 
 def environment(peer: str) -> dict[str, str]:
     """Return the environment that a process of this peer is to have: ours, without what changes the measured."""
-    chosen = ("WEFT_PURE", "PYTHONDONTWRITEBYTECODE")  # the latter has every start compile what others find compiled
+    # PYTHONDONTWRITEBYTECODE has every start compile what others find compiled.
+    chosen = ("WEFT_PURE", "PYTHONDONTWRITEBYTECODE", "GLIBC_TUNABLES", *KEPT_HEAP)
     ours = {name: value for name, value in os.environ.items() if name not in chosen}
     return ours | ENVIRONMENT.get(peer, {})
 
@@ -132,7 +153,8 @@ def describe(peer: str) -> str:
 
             weft.record.Recorder()
         return f"Weft {weft.__version__}, {weft.BUILD}"
-    return f"{peer} {version_of(peer)}"
+    name = peer.removesuffix("-heap")
+    return f"{name} {version_of(name)}"
 
 
 def probe(peer: str) -> tuple[bool, str]:

@@ -7,6 +7,7 @@ Owns the samples; what a turn is, and what tables are made of the samples, is th
 import argparse
 import json
 import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -54,9 +55,9 @@ class Results:
         """Return the median of a figure over the rounds."""
         return statistics.median(self.values(case, peer, figure))
 
-    def ratio(self, case: str, peer: str, figure: str) -> float:
+    def ratio(self, case: str, peer: str, figure: str, base: str = "") -> float:
         """Return the median over the rounds of a figure's ratio to the base's in the same round."""
-        pairs = zip(self.values(case, peer, figure), self.values(case, self.base, figure), strict=True)
+        pairs = zip(self.values(case, peer, figure), self.values(case, base or self.base, figure), strict=True)
         return statistics.median(value / base if base else float("nan") for value, base in pairs)
 
     def most_foreign(self, case: str, peer: str) -> float:
@@ -88,30 +89,39 @@ class Results:
 class Rounds:
     """Takes the samples."""
 
-    def __init__(self, count: int, progress: Progress, allow_noise: bool, most_tries: int = MOST_TRIES) -> None:
+    def __init__(
+        self, count: int, progress: Progress, allow_noise: bool, most_tries: int = MOST_TRIES, pause_s: float = 0
+    ) -> None:
         self.count = count
         self.most_tries = most_tries
+        self.pause_s = pause_s
         self.samples: list[Sample] = []
         self._progress = progress
         self._allow_noise = allow_noise
 
     def take(self, case: str, turns: Mapping[str, Turn]) -> None:
-        """Measure a case: in each round, each peer's turn.
+        """Measure a case: in each round, each peer's turn."""
+        for round_ in range(self.count):
+            self.take_round(case, round_, turns)
+
+    def take_round(self, case: str, round_: int, turns: Mapping[str, Turn]) -> None:
+        """Measure one round of a case: each peer's turn.
 
         Raises NoisyMachineError at the first turn that stays disturbed, unless noise is allowed.
         """
-        for round_ in range(self.count):
-            for peer, turn in turns.items():
-                self._progress.show(f"{case}, round {round_ + 1}: {peer}")
-                figures, foreign = self._quiet(turn)
-                if foreign > MOST_FOREIGN and not self._allow_noise:
-                    raise NoisyMachineError(self._progress.what, foreign)
-                self.samples.append(Sample(peer, case, round_, foreign, figures))
+        for peer, turn in turns.items():
+            self._progress.show(f"{case}, round {round_ + 1}: {peer}")
+            figures, foreign = self._quiet(turn)
+            if foreign > MOST_FOREIGN and not self._allow_noise:
+                raise NoisyMachineError(self._progress.what, foreign)
+            self.samples.append(Sample(peer, case, round_, foreign, figures))
 
     def _quiet(self, turn: Turn) -> tuple[dict[str, float], float]:
         """Measure until it is not disturbed, a few times at most; return the least disturbed figures."""
         tries = []
-        for _ in range(self.most_tries):
+        for number in range(self.most_tries):
+            if number:
+                time.sleep(self.pause_s)  # what disturbs may be over by then
             tries.append(turn())
             foreign = tries[-1][1]
             if foreign <= MOST_FOREIGN:

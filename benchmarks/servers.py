@@ -134,9 +134,11 @@ class EchoStreams:
         return reader.readline() if self.message_bytes is None else reader.readexactly(self.message_bytes)
 
 
-async def listen(arguments: argparse.Namespace) -> tuple[asyncio.Server, int]:
-    """Return a server for connections that listens, and its port (0 for a UNIX socket)."""
+async def listen(arguments: argparse.Namespace) -> tuple[asyncio.Server | asyncio.DatagramTransport, int]:
+    """Return a server that listens, or over UDP its transport, and its port (0 for a UNIX socket)."""
     loop = asyncio.get_running_loop()
+    if arguments.mode == "udp":
+        return await listen_to_datagrams(arguments.port)
     options: dict[str, Any] = {"backlog": BACKLOG}
     if arguments.mode == "tls":
         options["ssl"] = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -159,20 +161,22 @@ async def listen(arguments: argparse.Namespace) -> tuple[asyncio.Server, int]:
     return server, 0 if arguments.mode == "unix" else server.sockets[0].getsockname()[1]
 
 
+async def listen_to_datagrams(port: int) -> tuple[asyncio.DatagramTransport, int]:
+    """Return the transport of a UDP server, and its port."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    listening.setblocking(False)
+    listening.bind(("127.0.0.1", port))
+    bound_port: int = listening.getsockname()[1]  # rloop takes the socket away
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(EchoDatagrams, sock=listening)
+    return transport, bound_port
+
+
 async def serve(arguments: argparse.Namespace) -> None:
     """Serve on 127.0.0.1, or on a UNIX socket, for ever."""
-    if arguments.mode == "udp":
-        listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        listening.setblocking(False)
-        listening.bind(("127.0.0.1", arguments.port))
-        await asyncio.get_running_loop().create_datagram_endpoint(EchoDatagrams, sock=listening)
-        print(f"READY {listening.getsockname()[1]}", flush=True)
-        await asyncio.Event().wait()
-        return
-    server, port = await listen(arguments)
+    _server, port = await listen(arguments)
     print(f"READY {port}", flush=True)
-    await server.serve_forever()
+    await asyncio.Event().wait()
 
 
 def run_on(kind: str, main: Coroutine[Any, Any, None]) -> int:

@@ -3,7 +3,8 @@
 On the Python that runs this: the whole suite, compiled and interpreted. On the other supported ones: the contract
 tests, in virtual environments of their own (.venv-3.12, ...). On all of them: CPython's own asyncio tests, as
 docs/conformance.md says. On the Python that runs this, Twisted's own tests, too: on the compiled build all that run
-the reactor, on the interpreted one those that Twisted asks of each of its reactors. A skipped test is a failure:
+the reactor, on the interpreted one those that Twisted asks of each of its reactors. Where valgrind is installed, the
+instructions of fixed work, against those that benchmarks/instructions.json keeps. A skipped test is a failure:
 tests/conftest.py.
 
     python tools/run_tests.py
@@ -36,6 +37,8 @@ BUILDS = ("compiled", "interpreted")
 CONTRACT = ("tests/contract",)
 TWISTED_24 = "twisted[conch,http2,test,tls]==24.11.*"
 """The oldest Twisted that is tested, with what its tests need."""
+NOT_COUNTED_HERE = 3
+"""What benchmarks/instructions.py ends with where there is no valgrind, or nothing to compare with."""
 Tell = Callable[[str], None]
 
 
@@ -94,7 +97,8 @@ def show(text: str) -> None:
 def run_beside(here: str, with_everything: bool, tell: Tell, is_stopped: threading.Event) -> list[Row]:
     """Run the other Pythons' contract tests, and everyone's conformance tests; return what became of them."""
     pythons = {here: sys.executable}
-    rows: list[Row] = []
+    tell(f"\n== Python {here}, compiled build: instructions\n")
+    rows = [Row(here, "compiled", "instructions", count_instructions(tell))]
     for version in SUPPORTED:
         python = None if version == here else environment(version, tell)
         if python is not None:
@@ -227,6 +231,22 @@ def conform(command: Sequence[str], tell: Tell) -> Ran:
     if ended.returncode and not failed:
         failed = 1
     return Ran(verdicts["passed"], failed, f", {verdicts['named']} named", failures, time.monotonic() - begin)
+
+
+def count_instructions(tell: Tell) -> Ran:
+    """Compare the instructions of fixed work with those that are kept; return what it came to."""
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        figures = Path(folder) / "figures.json"
+        command = [sys.executable, "benchmarks/instructions.py", "--json", str(figures)]
+        ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        tell(ended.stdout)
+        if ended.returncode == NOT_COUNTED_HERE:
+            return Ran(0, 0, ", not counted: no valgrind here, or no figures")
+        verdicts = json.loads(figures.read_text())["verdicts"] if figures.exists() else {}
+    failures = tuple(name for name, verdict in verdicts.items() if verdict == "failed")
+    failed = len(failures) or int(ended.returncode != 0)
+    return Ran(len(verdicts) - len(failures), failed, "", failures, time.monotonic() - begin)
 
 
 def summary(rows: list[Row]) -> int:
