@@ -45,6 +45,10 @@ def check_signals() -> None:
     """Run the handlers of signals that came; the interpreter does so by itself between any two instructions."""
 
 
+let_others_run = os.sched_yield
+"""`let_others_run()` lets other processes have the core for a moment; other threads come between any instructions."""
+
+
 def write_zero(fd: int) -> None:
     """Write a zero byte into a pipe. A full pipe is left as it is: its reader is told of what is there already."""
     try:

@@ -9,6 +9,7 @@ cdef long long FOREVER_NS
 cdef class Core:
     cdef readonly Poller poller
     cdef readonly Clock clock
+    cdef readonly long long busy_poll_ns
     cdef TimerHeap timers
     cdef list ring
     cdef readonly Py_ssize_t head, tail
@@ -41,8 +42,12 @@ cdef class Core:
     @cython.locals(ring=list, last=Py_ssize_t, handle=Handle, _=Py_ssize_t)
     cdef int put_behind(self, Py_ssize_t count) except -1
     cdef int turn(self) except -1
-    @cython.locals(timeout_ns=cython.longlong)
+    @cython.locals(timeout_ns=cython.longlong, observer=Observer)
     cdef int wait(self) except -1
+    @cython.locals(
+        spent_ns=cython.longlong, begin_ns=cython.longlong, before_ns=cython.longlong, count=cython.int
+    )
+    cdef int wait_busily(self, long long timeout_ns) except -1
     @cython.locals(left=cython.longlong, soonest=TimerHandle)
     cdef long long timeout_ns(self) except? -2
     @cython.locals(
