@@ -40,6 +40,7 @@ servers:
                  writes a message at once whatever --pieces says
   weft           Weft's compiled build; weft-pure: the interpreted one; weft-recorded: compiled, recorder attached
   weft-busy      compiled, and each wait polls for 50 microseconds before it blocks: look at one connection's p50
+  weft-uring     compiled, receiving by io_uring, where the system allows it
   uvloop         the peer to compare with, and the base of the ratios
   asyncio        the standard library's loop; asyncio-64k: the same, its reads bounded to 64 KiB
 

@@ -46,6 +46,13 @@ def _uvloop_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
+def _uring_loop() -> asyncio.AbstractEventLoop:
+    from weft.transports.uring import UringPoller
+
+    UringPoller().close()  # new_event_loop would take epoll in silence where there is none
+    return _weft_loop_of_build("compiled", io_uring=True)()
+
+
 def _weft_loop_of_build(build: str, **options: Any) -> Callable[[], asyncio.AbstractEventLoop]:
     def new_loop() -> asyncio.AbstractEventLoop:
         import weft
@@ -63,6 +70,7 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "weft-pure": _weft_loop_of_build("interpreted"),
     "weft-recorded": _weft_loop_of_build("compiled"),
     "weft-busy": _weft_loop_of_build("compiled", busy_poll_s=BUSY_POLL_S),
+    "weft-uring": _uring_loop,
     "uvloop": _uvloop_loop,
     "asyncio": _asyncio_loop,
     "asyncio-64k": _asyncio_64k_loop,

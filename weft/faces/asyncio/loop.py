@@ -338,21 +338,41 @@ def watch_new_loops(watch: Callable[[Loop], object] | None) -> None:
     _watch = watch
 
 
-def new_event_loop(*, busy_poll_s: float = 0.0) -> Loop:
-    """Return a new event loop with the platform's best poller; `busy_poll_s` as for Loop."""
-    loop = Loop(busy_poll_s=busy_poll_s)
+def new_event_loop(*, busy_poll_s: float = 0.0, io_uring: bool = False) -> Loop:
+    """Return a new event loop with the platform's best poller; `busy_poll_s` as for Loop.
+
+    With `io_uring`, streams receive by it where the system has it and allows it (Linux 6.1 and newer); elsewhere the
+    loop is as without. docs/performance.md has what it gives. Raises RuntimeError in the interpreted build, which has
+    none.
+    """
+    loop = Loop(uring_poller() if io_uring else None, busy_poll_s=busy_poll_s)
     if _watch is not None:
         _watch(loop)
     return loop
 
 
+def uring_poller() -> Poller | None:
+    """Return a poller on io_uring, None where the system has none for us. Raises RuntimeError as above."""
+    from weft.transports.uring import UringPoller
+
+    try:
+        return UringPoller()
+    except OSError:
+        return None
+
+
 def run(
-    main: Coroutine[Any, Any, T], *, debug: bool | None = None, recorder: Any = None, busy_poll_s: float = 0.0
+    main: Coroutine[Any, Any, T],
+    *,
+    debug: bool | None = None,
+    recorder: Any = None,
+    busy_poll_s: float = 0.0,
+    io_uring: bool = False,
 ) -> T:
     """Run a coroutine on a new Weft loop and return its result, as `asyncio.run` does.
 
-    With a `weft.record.Recorder` the run is recorded; `busy_poll_s` as for Loop. Raises RuntimeError when called from
-    a running loop.
+    With a `weft.record.Recorder` the run is recorded; `busy_poll_s` and `io_uring` as for `new_event_loop`. Raises
+    RuntimeError when called from a running loop.
     """
     if asyncio._get_running_loop() is not None:
         if asyncio.iscoroutine(main):
@@ -360,7 +380,7 @@ def run(
         raise RuntimeError("weft.run() cannot be called from a running event loop: await the coroutine instead")
 
     def make_loop() -> Loop:
-        loop = new_event_loop(busy_poll_s=busy_poll_s)
+        loop = new_event_loop(busy_poll_s=busy_poll_s, io_uring=io_uring)
         if recorder is not None:
             recorder.attach(loop)
         return loop
