@@ -4,7 +4,9 @@ What a stream does on it is in tests/contract, with every other poller.
 """
 
 import asyncio
+import errno
 import os
+import resource
 import socket
 import threading
 
@@ -371,6 +373,34 @@ def test_connections_of_a_run_s_last_turn_are_received_from_in_another_thread(lo
     assert finished == [True]
 
 
+def test_a_thread_that_can_open_no_ring_says_so_and_another_goes_on(loop):
+    ours, theirs = non_blocking_pair()
+    keeper = loop.run_until_complete(keeper_of(ours))
+    theirs.send(b"not lost")
+    raised = []
+
+    def run_without_descriptors():
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        lowest_free = os.dup(0)
+        os.close(lowest_free)
+        until = keeper.until(has(b"not lost"))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
+        try:
+            loop.run_until_complete(until)
+        except OSError as error:
+            raised.append(error.errno)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    thread = threading.Thread(target=run_without_descriptors)
+    thread.start()
+    thread.join()
+    assert raised == [errno.EMFILE]
+    loop.run_until_complete(keeper.until(has(b"not lost")))
+    theirs.close()
+    loop.run_until_complete(keeper.until(lambda each: each.is_lost))
+
+
 def test_a_child_that_was_forked_gets_a_ring_of_its_own_and_its_parent_goes_on(loop):
     ours, theirs = non_blocking_pair()
     keeper = loop.run_until_complete(keeper_of(ours))
@@ -431,6 +461,8 @@ def test_a_channel_that_is_watched_again_has_what_came_meanwhile(make_poller):
     channel.close()
     poller.close()
     poller.close()
+    with pytest.raises(OSError, match="closed"):
+        poller.wait(0)
 
 
 def test_a_send_that_fails_while_a_receive_stands_ends_the_stream_once(loop):

@@ -21,7 +21,7 @@ import os
 
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.errno cimport EAGAIN, EBUSY, EEXIST, EINTR, EINVAL, ENOBUFS, EOPNOTSUPP
+from libc.errno cimport EAGAIN, EBADF, EBUSY, EEXIST, EINTR, EINVAL, ENOBUFS, EOPNOTSUPP
 from libc.stdint cimport uintptr_t
 from libc.string cimport memcpy
 from weft.core cimport _os
@@ -152,6 +152,8 @@ cdef class UringPoller(Poller):
 
     cpdef int wait(self, long long timeout_ns) except -1:
         cdef UringChannel channel
+        if self.ring is NULL:
+            raise OSError(EBADF, "the poller is closed")
         for channel in self.told:
             channel.is_told = False
             channel.events = 0
@@ -197,24 +199,27 @@ cdef class UringPoller(Poller):
         for channel in self.channels.values():
             channel.source = None
         self.channels.clear()
-        self.changed.clear()
-        self.returned.clear()
         if self.ring is not NULL:
             if not weft_uring_is_inherited(self.ring):
                 self.let_go()
             weft_uring_close(self.ring)
             self.ring = NULL
         self.armed.clear()
+        self.changed.clear()
         self.told.clear()
+        self.returned.clear()
 
     # -- the ring
 
     cdef int open(self) except -1:
-        """Open a ring for the calling thread, and have every receive that stood in another begin again."""
+        """Open a ring for the calling thread; every receive that stood in the one before begins again."""
         cdef UringChannel channel
-        self.ring = weft_uring_open(self.requests, self.completions, self.buffers, self.buffer_bytes)
-        if self.ring is NULL:
+        cdef weft_uring *ring = weft_uring_open(self.requests, self.completions, self.buffers, self.buffer_bytes)
+        if ring is NULL:
             PyErr_SetFromErrno(OSError)
+        if self.ring is not NULL:
+            weft_uring_close(self.ring)
+        self.ring = ring
         self.others_are_watched = False
         self.others_may_have_more = False
         armed, self.armed = self.armed, set()
@@ -230,10 +235,7 @@ cdef class UringPoller(Poller):
         """
         if not weft_uring_is_inherited(self.ring):
             self.take_in()
-        weft_uring_close(self.ring)
-        self.ring = NULL
-        self.open()
-        return 0
+        return self.open()
 
     cdef int let_go(self) except -1:
         """End every receive that stands, so that the system lets go of their sockets now and not a moment later.
@@ -459,7 +461,8 @@ cdef class UringChannel(FdChannel):
 
     cpdef close(self):
         if self.fd >= 0:
-            self.poller.channels.pop(self.fd, None)
+            if self.poller.channels.get(self.fd) is self:
+                del self.poller.channels[self.fd]
             self.source = None
             self.data = None
             self.more = None
