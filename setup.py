@@ -17,7 +17,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.modified import newer_group
 
 HERE = Path(__file__).parent
-HEADERS = sorted(map(str, Path("weft/core").glob("*.h")))
+HEADERS = sorted(map(str, Path("weft").rglob("*.h")))
 
 
 def load_build():
@@ -90,7 +90,7 @@ def engine() -> Extension:
         f"weft.{BUILD.ENGINE}",
         generated_sources(),
         depends=HEADERS,
-        include_dirs=["weft/core"],
+        include_dirs=["weft/core", "weft/transports"],
         extra_compile_args=os.environ.get("WEFT_CFLAGS", "-O3 -g0 -fno-semantic-interposition").split(),
     )
 

@@ -40,6 +40,8 @@ servers:
   c-epoll        a plain C server on epoll: what readiness can give at most. It is the same in every style, and
                  writes a message at once whatever --pieces says
   weft           Weft's compiled build; weft-pure: the interpreted one; weft-recorded: compiled, recorder attached
+  weft-busy      compiled, and each wait polls for 50 microseconds before it blocks: look at one connection's p50
+  weft-uring     compiled, receiving by io_uring, where the system allows it
   uvloop         the peer to compare with, and the base of the ratios
   asyncio        the standard library's loop; asyncio-64k: the same, its reads bounded to 64 KiB; asyncio-heap: the
                  same as asyncio, while the C library keeps what is freed (it asks for 256 KiB at each read)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from importlib.metadata import version as version_of
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 
@@ -28,6 +29,9 @@ ENVIRONMENT = {
 
 ASYNCIO_64K_BYTES = 64 * 1024
 """How much `asyncio-64k` asks for in one read. Plain asyncio asks for, and so allocates, 256 KiB each time."""
+
+BUSY_POLL_S = 50e-6
+"""How long `weft-busy` polls before it blocks."""
 
 
 class WrongBuildError(Exception):
@@ -58,13 +62,20 @@ def _uvloop_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def _weft_loop_of_build(build: str) -> Callable[[], asyncio.AbstractEventLoop]:
+def _uring_loop() -> asyncio.AbstractEventLoop:
+    from weft.transports.uring import UringPoller
+
+    UringPoller().close()  # new_event_loop would take epoll in silence where there is none
+    return _weft_loop_of_build("compiled", io_uring=True)()
+
+
+def _weft_loop_of_build(build: str, **options: Any) -> Callable[[], asyncio.AbstractEventLoop]:
     def new_loop() -> asyncio.AbstractEventLoop:
         import weft
 
         if build != weft.BUILD:
             raise WrongBuildError(f"it needs Weft's {build} build, and {weft.BUILD} is what runs here")
-        loop: asyncio.AbstractEventLoop = weft.new_event_loop()
+        loop: asyncio.AbstractEventLoop = weft.new_event_loop(**options)
         return loop
 
     return new_loop
@@ -74,6 +85,8 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "weft": _weft_loop_of_build("compiled"),
     "weft-pure": _weft_loop_of_build("interpreted"),
     "weft-recorded": _weft_loop_of_build("compiled"),
+    "weft-busy": _weft_loop_of_build("compiled", busy_poll_s=BUSY_POLL_S),
+    "weft-uring": _uring_loop,
     "uvloop": _uvloop_loop,
     "uvloop-heap": _uvloop_loop,
     "rloop": _rloop_loop,

@@ -6,6 +6,7 @@ import signal
 import pytest
 
 import weft
+from weft.transports.uring import why_no_uring
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A run that a shell started in the background ignores Ctrl-C, and so would every program that a test starts.
@@ -13,7 +14,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"weft {weft.__version__}, {weft.BUILD} build"
+    return f"weft {weft.__version__}, {weft.BUILD} build; io_uring: {why_no_uring() or 'tested'}"
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -25,6 +25,7 @@ COMPILED_MODULES = (
     "weft.transports.datagram",
     "weft.transports.writer",
     "weft.transports.stream",
+    "weft.transports.uring",
     "weft.transports.records",
     "weft.transports.tls",
     "weft.transports.pipe",

@@ -14,6 +14,8 @@ cdef class StreamTransport(Source):
     cpdef bint is_closing(self) except -1
     cpdef Py_ssize_t get_write_buffer_size(self) except -1
 
+cdef class Channel
+
 cdef class Poller:
     cdef readonly bint is_edge_triggered
     cdef public bint sees_every_turn
@@ -21,6 +23,7 @@ cdef class Poller:
     cpdef add(self, int fd, Source source, unsigned int events)
     cpdef modify(self, int fd, unsigned int events)
     cpdef remove(self, int fd)
+    cpdef Channel channel_for(self, Channel channel)
     cpdef int wait(self, long long timeout_ns) except -1
     cpdef Source ready_source(self, int index)
     cpdef close(self)
@@ -31,6 +34,7 @@ cdef class Channel:
     cpdef Py_ssize_t recv_into(self, buffer) except? -2
     cpdef Py_ssize_t send(self, data) except? -2
     cpdef Py_ssize_t send_many(self, list chunks) except? -2
+    cpdef pause(self, bint is_paused)
     cpdef shutdown(self)
     cpdef close(self)
     cpdef name(self, str which)

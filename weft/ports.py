@@ -71,6 +71,8 @@ class StreamTransport(Source):
 class Poller:
     """Tells which descriptors are ready. Five verbs: add, modify, remove, wait, close.
 
+    And a question, `channel_for`, for one that receives bytes as well.
+
     After `wait` returned n, events 0 to n-1 are read with `ready_source`, which leaves the mask in `ready_events`.
     An event of a descriptor that was removed meanwhile has the source None.
     """
@@ -105,6 +107,13 @@ class Poller:
         Call it before closing the descriptor: its number may be another's right after.
         """
         raise NotImplementedError
+
+    def channel_for(self, channel: Channel) -> Channel:
+        """Return the channel through which a stream is to move its bytes; asked before the stream is added.
+
+        The same, unless the poller has a way of its own to receive them.
+        """
+        return channel
 
     def wait(self, timeout_ns: int) -> int:
         """Wait until a descriptor is ready or `timeout_ns` passed (-1: no limit).
@@ -145,6 +154,9 @@ class Channel:
     def send_many(self, chunks: list[Any]) -> int:
         """Send several pieces as if they were one; return how many bytes were taken in all, -1 if none can be."""
         raise NotImplementedError
+
+    def pause(self, is_paused: bool) -> None:
+        """Its stream takes nothing more for now, or does again; for a channel that receives before it is asked to."""
 
     def shutdown(self) -> None:
         """Tell the peer that nothing more will be sent."""

@@ -15,6 +15,7 @@ import weft
 from weft.core.epoll import EpollPoller
 from weft.core.readiness import KqueuePoller, SelectPoller
 from weft.ports import Poller
+from weft.transports.uring import UringPoller, why_no_uring
 
 from .leftovers import Census, children
 
@@ -24,6 +25,8 @@ if hasattr(select, "epoll"):
     POLLERS.append(EpollPoller)
 if hasattr(select, "kqueue"):
     POLLERS.append(KqueuePoller)
+if why_no_uring() is None:
+    POLLERS.append(UringPoller)
 
 
 pytest_pyfunc_call = bounded(BOUND_S)

@@ -30,6 +30,7 @@ cdef extern from "glue.h":
     int track "weft_track"(object handle, object context) except -1
     int write_zero "weft_write_zero"(int fd) nogil
     int check_signals "PyErr_CheckSignals"() except -1
+    int let_others_run "weft_let_others_run"()
     object name_key "weft_name_key"(object callback)
     object recv_beside "weft_recv_beside"(int fd, object sock, Py_ssize_t size, list came)
     uint64_t weft_ticks() nogil

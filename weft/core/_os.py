@@ -53,6 +53,10 @@ def track(handle: object, context: contextvars.Context) -> None:
     """Let the garbage collector go through a call and its context again."""
 
 
+let_others_run = os.sched_yield
+"""`let_others_run()` lets other processes have the core for a moment; other threads come between any instructions."""
+
+
 def write_zero(fd: int) -> None:
     """Write a zero byte into a pipe. A full pipe is left as it is: its reader is told of what is there already."""
     try:

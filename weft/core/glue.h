@@ -8,6 +8,7 @@
 #include <Python.h>
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -34,6 +35,14 @@ static inline long long weft_monotonic_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+/* Let other threads have the GIL for a moment, and other processes the core. */
+static inline int weft_let_others_run(void) {
+    Py_BEGIN_ALLOW_THREADS
+    sched_yield();
+    Py_END_ALLOW_THREADS
+    return 0;
 }
 
 /* A full pipe, or a closed one, is left as it is: whoever reads it is told of what is there already, or is gone. */

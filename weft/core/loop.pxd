@@ -11,6 +11,7 @@ cdef int SHORT_RING, LONG_RING, MOST_UNPOLLED, SPINNING
 cdef class Core:
     cdef readonly Poller poller
     cdef readonly Clock clock
+    cdef readonly long long busy_poll_ns
     cdef TimerHeap timers
     cdef list ring
     cdef readonly Py_ssize_t head, tail
@@ -47,8 +48,12 @@ cdef class Core:
     cdef int turn(self) except -1
     @cython.locals(now=cython.longlong)
     cdef bint is_to_poll(self) except -1
-    @cython.locals(timeout_ns=cython.longlong, is_empty=cython.bint)
+    @cython.locals(timeout_ns=cython.longlong, observer=Observer, is_empty=cython.bint)
     cdef int wait(self) except -1
+    @cython.locals(
+        spent_ns=cython.longlong, begin_ns=cython.longlong, before_ns=cython.longlong, count=cython.int
+    )
+    cdef int wait_busily(self, long long timeout_ns) except -1
     @cython.locals(left=cython.longlong, soonest=TimerHandle)
     cdef long long timeout_ns(self) except? -2
     @cython.locals(

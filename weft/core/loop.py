@@ -1,7 +1,8 @@
 """The loop: one thread of control, passed through every task in turn. One turn is:
 
 1. Work out how long to wait: not at all if calls are ready, else until the next timer, else until woken.
-2. Poll, and hand each ready descriptor to its source, which reads, writes or accepts, within a bound.
+2. Poll, and hand each ready descriptor to its source, which reads, writes or accepts, within a bound. A loop that
+   was asked to (`busy_poll_s`) polls for a while without blocking first.
 3. Take in the calls that other threads left, and move the timers that are due to the ready queue: soonest first,
    equal moments in the order in which they were made.
 4. Run the calls that were ready when that was done; what they schedule belongs to the next turn.
@@ -45,9 +46,13 @@ SPINNING = 16
 class Core:
     """The ready queue, the timers and the poller, turned by one thread."""
 
-    def __init__(self, poller: Poller, clock: Clock) -> None:
+    def __init__(self, poller: Poller, clock: Clock, busy_poll_s: float = 0.0) -> None:
+        if not busy_poll_s >= 0:
+            raise ValueError(f"busy_poll_s must be a number of seconds, 0 for no busy polling, not {busy_poll_s!r}")
         self.poller = poller
         self.clock = clock
+        self.busy_poll_ns = to_ns(busy_poll_s)
+        """How long a wait polls again and again before it blocks; 0: not at all."""
         self.timers = TimerHeap()
         # The ready queue: a ring in a list whose length is a power of two. Slots that are free hold None.
         self.ring: list[Handle | None] = [None] * SHORT_RING
@@ -297,16 +302,39 @@ class Core:
             self.shrink()
         self.event_index = 0
         self.event_count = 0
-        if self.observer is None:
+        observer = self.observer
+        if observer is not None:
+            observer.wait_begin(timeout_ns)
+        if self.busy_poll_ns == 0 or timeout_ns == 0:
             self.event_count = self.poller.wait(timeout_ns)
         else:
-            self.observer.wait_begin(timeout_ns)
-            self.event_count = self.poller.wait(timeout_ns)
-            if self.observer is not None:
-                self.observer.wait_end(self.event_count)
+            self.event_count = self.wait_busily(timeout_ns)
+        if observer is not None and self.observer is not None:
+            self.observer.wait_end(self.event_count)
         is_empty = timeout_ns == 0 and self.event_count == 0 and not self.poller.sees_every_turn
         self.empty_polls = self.empty_polls + 1 if is_empty else 0
         _os.check_signals()
+
+    def wait_busily(self, timeout_ns: int) -> int:
+        """Poll again and again for `busy_poll_ns` at most, then block; return how many events came.
+
+        Whatever ends a wait that blocks ends this one as soon: the waker is among what is polled. Between two polls
+        other threads may have the GIL, and other processes the core. A clock that stands still, as a test's may, ends
+        the polling.
+        """
+        spent_ns = 0
+        begin_ns = self.clock.now_ns()
+        while True:
+            count = self.poller.wait(0)
+            if count:
+                return count
+            _os.let_others_run()
+            before_ns = spent_ns
+            spent_ns = self.clock.now_ns() - begin_ns
+            if 0 < timeout_ns <= spent_ns:
+                return 0
+            if spent_ns >= self.busy_poll_ns or spent_ns == before_ns:
+                return self.poller.wait(timeout_ns if timeout_ns < 0 else timeout_ns - spent_ns)
 
     def timeout_ns(self) -> int:
         """Return how long a wait may last: 0 if anything is ready, -1 if nothing is to come but events."""

@@ -102,6 +102,7 @@ class Stream(StreamTransport):
     def start(self) -> None:
         """Tell the protocol that it is connected, and begin to read. If the poller refuses, the channel is closed."""
         self.interest = _os.READ | _os.PEER_CLOSED | _os.EDGE
+        self.channel = self.loop.poller.channel_for(self.channel)
         try:
             self.loop.poller.add(self.fd, self, self.interest)
         except BaseException:
@@ -259,12 +260,14 @@ class Stream(StreamTransport):
         """Read nothing more until `resume_reading`; pausing twice does nothing."""
         if self.state < lifecycle.CLOSING:
             self.is_reading_paused = True
+            self.channel.pause(True)
             self.watch()
 
     def resume_reading(self) -> None:
         """Read again; what came meanwhile is read soon."""
         if self.is_reading_paused and self.state < lifecycle.CLOSING:
             self.is_reading_paused = False
+            self.channel.pause(False)
             self.watch()
             if self.loop.poller.is_edge_triggered:
                 self.read_again(_os.READ | _os.PEER_CLOSED)

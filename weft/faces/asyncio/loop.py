@@ -35,10 +35,14 @@ logger = logging.getLogger("asyncio")
 
 
 class Loop(Features, Tasks, asyncio.AbstractEventLoop):  # type: ignore[misc]
-    """An event loop for any asyncio program. `weft.new_event_loop()` makes one with the platform's best poller."""
+    """An event loop for any asyncio program. `weft.new_event_loop()` makes one with the platform's best poller.
 
-    def __init__(self, poller: Poller | None = None, clock: Clock | None = None) -> None:
-        Core.__init__(self, poller or default_poller(), clock or MonotonicClock())
+    With `busy_poll_s` each wait polls for that many seconds before it blocks: an answer comes sooner, and the loop's
+    thread is busy for so long after the last event. docs/performance.md has what it gives and what it costs.
+    """
+
+    def __init__(self, poller: Poller | None = None, clock: Clock | None = None, *, busy_poll_s: float = 0.0) -> None:
+        Core.__init__(self, poller or default_poller(), clock or MonotonicClock(), busy_poll_s)
         Tasks.__init__(self, Waker(self, self._signal_came))
         self.is_debugging = coroutines._is_debug_mode()  # type: ignore[attr-defined]
         self.slow_callback_duration = 0.1
@@ -340,18 +344,41 @@ def watch_new_loops(watch: Callable[[Loop], object] | None) -> None:
     _watch = watch
 
 
-def new_event_loop() -> Loop:
-    """Return a new event loop with the platform's best poller."""
-    loop = Loop()
+def new_event_loop(*, busy_poll_s: float = 0.0, io_uring: bool = False) -> Loop:
+    """Return a new event loop with the platform's best poller; `busy_poll_s` as for Loop.
+
+    With `io_uring`, streams receive by it where the system has it and allows it (Linux 6.1 and newer); elsewhere the
+    loop is as without. docs/performance.md has what it gives. Raises RuntimeError in the interpreted build, which has
+    none.
+    """
+    loop = Loop(uring_poller() if io_uring else None, busy_poll_s=busy_poll_s)
     if _watch is not None:
         _watch(loop)
     return loop
 
 
-def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None, recorder: Any = None) -> T:
+def uring_poller() -> Poller | None:
+    """Return a poller on io_uring, None where the system has none for us. Raises RuntimeError as above."""
+    from weft.transports.uring import UringPoller
+
+    try:
+        return UringPoller()
+    except OSError:
+        return None
+
+
+def run(
+    main: Coroutine[Any, Any, T],
+    *,
+    debug: bool | None = None,
+    recorder: Any = None,
+    busy_poll_s: float = 0.0,
+    io_uring: bool = False,
+) -> T:
     """Run a coroutine on a new Weft loop and return its result, as `asyncio.run` does.
 
-    With a `weft.record.Recorder` the run is recorded. Raises RuntimeError when called from a running loop.
+    With a `weft.record.Recorder` the run is recorded; `busy_poll_s` and `io_uring` as for `new_event_loop`. Raises
+    RuntimeError when called from a running loop.
     """
     if asyncio._get_running_loop() is not None:
         if asyncio.iscoroutine(main):
@@ -359,7 +386,7 @@ def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None, recorder: An
         raise RuntimeError("weft.run() cannot be called from a running event loop: await the coroutine instead")
 
     def make_loop() -> Loop:
-        loop = new_event_loop()
+        loop = new_event_loop(busy_poll_s=busy_poll_s, io_uring=io_uring)
         if recorder is not None:
             recorder.attach(loop)
         return loop
