@@ -16,6 +16,7 @@ cdef class Core:
     cdef Source unflushed
     cdef list others_unflushed
     cdef _os.Outbox outbox
+    cdef tuple with_done
     cdef int event_index, event_count
     cdef long long connections_made
     cdef public bint is_stopping
