@@ -51,6 +51,8 @@ bench-all: $(VENV)/.bench
 	$(call BENCHMARK,echo.py --server buffered)
 	$(call BENCHMARK,echo.py --server streams-readline)
 	$(call BENCHMARK,echo.py --server streams-readexactly)
+	$(call BENCHMARK,echo.py --server weft-streams-readline)
+	$(call BENCHMARK,echo.py --server weft-streams-readexactly)
 	$(call BENCHMARK,echo.py --pieces 2 --sizes 1024 --connections 50)
 	$(call BENCHMARK,echo.py --depth 16 --sizes 64 --connections 50)
 	$(call BENCHMARK,web.py)

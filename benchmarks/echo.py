@@ -32,7 +32,8 @@ examples:
   echo.py --quick                          does it work? half a second for each server, figures worth little
   echo.py --peers weft,uvloop --sizes 64 --connections 50 --rounds 5
   echo.py --mode tls --json results/tls.json
-  echo.py --server streams-readline        asyncio's streams instead of protocols
+  echo.py --server streams-readline        asyncio's streams instead of protocols, on whatever the loop hands out
+  echo.py --server weft-streams-readline   the same by weft.serve_streams: Weft's streams on every loop
   echo.py --depth 16 --sizes 64            16 messages under way on each connection
   echo.py --pieces 2                       the server writes each message in two writes: headers, then a body
 
@@ -86,6 +87,8 @@ def parse_arguments() -> argparse.Namespace:
             parser.error("over UDP there is but --server protocol, and a datagram is one piece")
         if max(arguments.sizes) > MOST_DATAGRAM_BYTES:
             parser.error(f"a datagram has at most {MOST_DATAGRAM_BYTES} bytes")
+    if arguments.mode == "tls" and arguments.server.startswith("weft-"):
+        parser.error("--server weft-streams-... is for tcp and unix")
     return arguments
 
 
@@ -132,7 +135,7 @@ def measure(arguments: argparse.Namespace, rounds: Rounds, peers: list[str]) -> 
     compiled_program("loadgen")
     cores = two_cores()
     # A server that reads exactly so many bytes is told how many; the others serve all sizes in one life.
-    is_exact = arguments.server == "streams-readexactly"
+    is_exact = arguments.server.endswith("readexactly")
     groups = [[size] for size in arguments.sizes] if is_exact else [arguments.sizes]
     with tempfile.TemporaryDirectory(prefix="weft-echo-") as folder:
         setup = Setup(arguments, Path(folder))

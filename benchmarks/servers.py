@@ -3,10 +3,12 @@
 Prints "READY PORT" once it listens (the port is 0 for a UNIX socket) and serves until a signal ends it. The server is
 the same for all of them, so that only the loops differ. `--style` says what it is written with:
 
-  protocol             a plain `asyncio.Protocol` that writes back what it gets; over UDP a `DatagramProtocol`
-  buffered             a `BufferedProtocol`, which reads into a buffer of its own
-  streams-readline     asyncio's streams: a line is read, written, and drained
-  streams-readexactly  the same, with --message-bytes read at a time
+  protocol                  a plain `asyncio.Protocol` that writes back what it gets; over UDP a `DatagramProtocol`
+  buffered                  a `BufferedProtocol`, which reads into a buffer of its own
+  streams-readline          `asyncio.start_server`, unchanged: a line is read, written, and drained
+  streams-readexactly       the same, with --message-bytes read at a time
+  weft-streams-readline     the same server by `weft.serve_streams`, whose streams are Weft's on every peer's loop
+  weft-streams-readexactly  and with --message-bytes read at a time
 """
 
 import argparse
@@ -21,7 +23,8 @@ from typing import Any, cast
 from peers import LOOPS, WrongBuildError
 
 MODES = ("tcp", "unix", "tls", "udp")
-STYLES = ("protocol", "buffered", "streams-readline", "streams-readexactly")
+STREAM_STYLES = ("streams-readline", "streams-readexactly", "weft-streams-readline", "weft-streams-readexactly")
+STYLES = ("protocol", "buffered", *STREAM_STYLES)
 
 BACKLOG = 4096
 """Room for every connection that a load opens at once; the kernel may allow less."""
@@ -108,7 +111,7 @@ class EchoDatagrams(asyncio.DatagramProtocol):
 
 
 class EchoStreams:
-    """Serves a connection with asyncio's streams, a message at a time."""
+    """Serves a connection with streams, a message at a time."""
 
     def __init__(self, message_bytes: int | None, pieces: int) -> None:
         self.message_bytes = message_bytes
@@ -134,7 +137,19 @@ class EchoStreams:
         return reader.readline() if self.message_bytes is None else reader.readexactly(self.message_bytes)
 
 
-async def listen(arguments: argparse.Namespace) -> tuple[asyncio.Server | asyncio.DatagramTransport, int]:
+async def listen_by_endpoint(
+    arguments: argparse.Namespace, serve_client: EchoStreams, limit_bytes: int
+) -> tuple[Any, int]:
+    """Listen with `weft.serve_streams`; return what it gives, and the port (0 for a UNIX socket)."""
+    import weft
+
+    is_unix = arguments.mode == "unix"
+    where = f"unix:{arguments.path}" if is_unix else f"tcp:{arguments.port}:interface=127.0.0.1"
+    port = await weft.serve_streams(where, serve_client, limit_bytes=limit_bytes)
+    return port, 0 if is_unix else port.addresses[0][1]
+
+
+async def listen(arguments: argparse.Namespace) -> tuple[Any, int]:
     """Return a server that listens, or over UDP its transport, and its port (0 for a UNIX socket)."""
     loop = asyncio.get_running_loop()
     if arguments.mode == "udp":
@@ -145,10 +160,12 @@ async def listen(arguments: argparse.Namespace) -> tuple[asyncio.Server | asynci
         options["ssl"].minimum_version = ssl.TLSVersion.TLSv1_3
         options["ssl"].load_cert_chain(arguments.certificate)
     where = {"path": arguments.path} if arguments.mode == "unix" else {"host": "127.0.0.1", "port": arguments.port}
-    if arguments.style.startswith("streams"):
-        is_by_line = arguments.style == "streams-readline"
+    if arguments.style in STREAM_STYLES:
+        is_by_line = arguments.style.endswith("readline")
         serve_client = EchoStreams(None if is_by_line else arguments.message_bytes, arguments.pieces)
         options["limit"] = max(LEAST_LIMIT_BYTES, 2 * arguments.message_bytes)
+        if arguments.style.startswith("weft"):
+            return await listen_by_endpoint(arguments, serve_client, options["limit"])
         start = asyncio.start_unix_server if arguments.mode == "unix" else asyncio.start_server
         server = await start(serve_client, **where, **options)
     else:

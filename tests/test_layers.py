@@ -1,4 +1,4 @@
-"""Imports point inward: errors, ports <- core <- transports <- deferred <- endpoints <- services."""
+"""Imports point inward: errors, ports <- core <- transports <- deferred <- streams <- endpoints <- services."""
 
 import ast
 from pathlib import Path
@@ -15,7 +15,7 @@ MODULES = sorted(
 )
 
 BASE = {"errors", "ports", "_build", "_version"}
-ENGINE = ["core", "transports", "deferred", "endpoints", "services"]
+ENGINE = ["core", "transports", "deferred", "streams", "endpoints", "services"]
 LAYERS = BASE | set(ENGINE) | {"protocols"}
 
 MAY_IMPORT = {name: set() for name in BASE}
@@ -30,8 +30,8 @@ MAY_IMPORT |= {
     "script": {"errors", "faces"},
     "learn": LAYERS | {"record", "faces", "figures", "models", "script"},
 }
-for outer in ("endpoints", "services"):
-    MAY_IMPORT[outer].add("protocols")  # what wraps any protocol, a proxy's header say
+for outer in ("streams", "endpoints", "services"):
+    MAY_IMPORT[outer].add("protocols")  # how bytes are cut; what wraps any protocol, a proxy's header say
 """The first folder or module under weft/ -> what it may import besides itself. The command line may import all."""
 
 ENTRANCES = {"cli", "__main__", "learning", "serving", "worker"}

@@ -72,6 +72,8 @@ def rows_of(report):
         ["echo.py", "--mode", "udp", "--sizes", "1,1024", "--seconds", "0.1", "--peers", f"c-epoll,{PEERS}"],
         ["echo.py", "--server", "streams-readline", "--sizes", "1,102400", "--seconds", "0.1", "--peers", PEERS],
         ["echo.py", "--server", "streams-readexactly", "--sizes", "1,1024", "--seconds", "0.1", "--peers", PEERS],
+        ["echo.py", "--server", "weft-streams-readline", "--sizes", "1", "--seconds", "0.1", "--peers", PEERS],
+        ["echo.py", "--server", "weft-streams-readexactly", "--mode", "unix", "--seconds", "0.1", "--peers", PEERS],
         ["web.py", "--seconds", "0.1", "--peers", PEERS],
         ["protocols.py", "--depths", "16", "--seconds", "0.1", "--peers", PEERS],
         ["calls.py", "--peers", PEERS],

@@ -8,6 +8,7 @@ import pytest
 
 import weft
 from weft.record import Recorder, Recording, events
+from weft.streams import StreamReader
 
 from .fakes import MS, FakeClock, FakePoller, Happening, record_program, story
 
@@ -402,6 +403,23 @@ def test_a_wait_is_named_after_the_first_coroutine_that_is_not_the_programs_own(
 
     waits = [(record.number, record.name) for record in recording if record.kind == events.TASK_WAITING]
     assert waits[:2] == [(1, "wait_for"), (2, "own_future")]
+
+
+def test_a_task_that_waits_for_a_stream_waits_in_the_reader_s_method() -> None:
+    async def main(clock: FakeClock) -> None:
+        reader = StreamReader()
+        task = asyncio.create_task(reader.readline(), name="by itself")  # type: ignore[arg-type]
+        asyncio.get_running_loop().call_soon(reader.feed_data, b"line\nrest")
+        await task
+        asyncio.get_running_loop().call_soon(reader.feed_eof)
+        assert await reader.read() == b"rest"
+
+    recording = record_program(main)
+
+    waits = [(record.number, record.name) for record in recording if record.kind == events.TASK_WAITING]
+    assert [name for number, name in waits if number == 2] == [""]  # the task is nothing but the call
+    assert [record.name for record in recording if record.kind == events.TASK_MADE][1:] == ["StreamReader.readline"]
+    assert waits[-1] == (1, "StreamReader.read")
 
 
 def test_without_waits_a_waiting_task_tells_no_place() -> None:

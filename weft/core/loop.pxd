@@ -19,6 +19,7 @@ cdef class Core:
     cdef Source unflushed
     cdef list others_unflushed
     cdef _os.Outbox outbox
+    cdef tuple with_done
     cdef int event_index, event_count, empty_polls, turns_unpolled
     cdef long long poll_due_ns
     cdef long long connections_made

@@ -65,6 +65,8 @@ class Core:
         self.others_unflushed: list[Source] = []
         self.outbox: Any = None
         """For whoever writes in several pieces during the running callback, until it has sent them."""
+        self.with_done: Any = None
+        """The arguments of a call that wakes a task: a future that is done. Made by whoever wakes tasks."""
         self.event_index = 0
         self.event_count = 0
         self.empty_polls = 0
@@ -171,6 +173,7 @@ class Core:
     def clear(self) -> None:
         """Forget every call and every timer; none of them will run, and no more are taken."""
         self.is_over = True
+        self.with_done = None
         for handle in self.ring:
             if handle is not None:
                 _os.track(handle, handle.context)

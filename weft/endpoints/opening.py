@@ -10,6 +10,7 @@ from weft.endpoints.base import ClientEndpoint, Factory, P, ServerEndpoint
 from weft.endpoints.parsing import client, server
 from weft.endpoints.port import Port
 from weft.errors import EndpointError
+from weft.streams import StreamReader, StreamReaderProtocol, StreamWriter
 
 STREAM_LIMIT_BYTES = 65536
 """How much a stream's reader holds before it asks the peer to wait, and how long its longest line may be."""
@@ -60,9 +61,8 @@ async def serve_streams(
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    def make_protocol() -> asyncio.StreamReaderProtocol:
-        reader = asyncio.StreamReader(limit=limit_bytes, loop=loop)
-        return asyncio.StreamReaderProtocol(reader, begin, loop=loop)
+    def make_protocol() -> StreamReaderProtocol:
+        return StreamReaderProtocol(StreamReader(limit_bytes, loop), begin, loop)
 
     return await listen(where, make_protocol)
 
@@ -77,9 +77,9 @@ async def open_stream(
     Raises what `connect` raises.
     """
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=limit_bytes, loop=loop)
-    transport, protocol = await connect(where, lambda: asyncio.StreamReaderProtocol(reader, loop=loop))
-    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+    reader = StreamReader(limit_bytes, loop)
+    transport, protocol = await connect(where, lambda: StreamReaderProtocol(reader, loop=loop))
+    return reader, StreamWriter(transport, protocol, reader, loop)
 
 
 def check_role(endpoint: object, verb: str, right: str) -> None:

@@ -173,7 +173,10 @@ class Recorder:
     def names_of(self, task: Any) -> tuple[str, str]:
         """Return a task's own name and the qualified name of what it runs."""
         coro = task.get_coro()
-        return (task.get_name(), getattr(coro, "__qualname__", None) or type(coro).__qualname__)
+        kind: str = getattr(coro, "__qualname__", "") or getattr(
+            code_of(coro), "co_qualname", type(coro).__qualname__
+        )
+        return (task.get_name(), kind)
 
 
 class LoopRecorder(Observer):
@@ -400,7 +403,7 @@ def key_of(callback: Any) -> Any:
 
 def code_of(coro: Any) -> Any:
     """Return a coroutine's or generator's code; the type of anything else that can be awaited."""
-    for attribute in ("cr_code", "gi_code", "ag_code"):
+    for attribute in ("cr_code", "gi_code", "ag_code", "stands_for"):
         code = getattr(coro, attribute, None)
         if code is not None:
             return code
@@ -416,7 +419,7 @@ def codes_of(coro: Any) -> tuple[Any, ...]:
     """Return the code of a coroutine or generator, and of each that it is in, from its own inwards."""
     codes: list[Any] = []
     while coro is not None and len(codes) < DEEPEST_WAIT:
-        code = getattr(coro, "cr_code", None) or getattr(coro, "gi_code", None)
+        code = getattr(coro, "cr_code", None) or getattr(coro, "gi_code", None) or getattr(coro, "stands_for", None)
         if code is None:
             break
         codes.append(code)

@@ -12,6 +12,8 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeGuard
 
+from weft.streams import StreamReader, StreamReaderProtocol
+
 Factory = Callable[[], Any]
 StreamHandler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -172,9 +174,9 @@ class Handlers:
         self.writers: dict[int, asyncio.StreamWriter] = {}
         self._count = 0
 
-    def make_protocol(self) -> asyncio.StreamReaderProtocol:
+    def make_protocol(self) -> StreamReaderProtocol:
         """Return the protocol of one connection; its task begins with it."""
-        return asyncio.StreamReaderProtocol(asyncio.StreamReader(), self._begin)
+        return StreamReaderProtocol(StreamReader(), self._begin)
 
     def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._count += 1

@@ -13,6 +13,7 @@ from weft.core import _os
 from weft.faces.asyncio import Loop
 from weft.faces.asyncio.connections import Server
 from weft.ports import Channel
+from weft.streams import StreamReader, StreamReaderProtocol, StreamWriter
 from weft.testing.pairs import STREAM_LIMIT
 from weft.testing.poller import End, MemoryPoller, memory_poller_of
 from weft.testing.wire import Link, MemoryChannel, connect_channels
@@ -142,9 +143,8 @@ class Network:
     async def start_server(self, connected: Callable[..., Any], name: str) -> NamedServer:
         """Listen at a name; call `connected(reader, writer)` for each connection, as `asyncio.start_server` does."""
 
-        def factory() -> asyncio.StreamReaderProtocol:
-            reader = asyncio.StreamReader(limit=STREAM_LIMIT, loop=self.loop)
-            return asyncio.StreamReaderProtocol(reader, connected, loop=self.loop)
+        def factory() -> StreamReaderProtocol:
+            return StreamReaderProtocol(StreamReader(STREAM_LIMIT, self.loop), connected, self.loop)
 
         return await self.listen(name, factory)
 
@@ -152,10 +152,10 @@ class Network:
         self, name: str, there: Link | None = None, back: Link | None = None
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect to a name and return (reader, writer), as `asyncio.open_connection` does."""
-        reader = asyncio.StreamReader(limit=STREAM_LIMIT, loop=self.loop)
-        protocol = asyncio.StreamReaderProtocol(reader, loop=self.loop)
+        reader = StreamReader(STREAM_LIMIT, self.loop)
+        protocol = StreamReaderProtocol(reader, loop=self.loop)
         transport: Any = (await self.connect(name, lambda: protocol, there, back))[0]
-        return reader, asyncio.StreamWriter(transport, protocol, reader, self.loop)
+        return reader, StreamWriter(transport, protocol, reader, self.loop)
 
     def forget(self, server: NamedServer) -> None:
         """Free the name of a server that closes."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from weft.faces.asyncio import Loop
+from weft.streams import StreamReader, StreamReaderProtocol, StreamWriter
 from weft.testing.poller import memory_poller_of
 from weft.testing.wire import Link, MemoryChannel, connect_channels
 from weft.transports.stream import Stream
@@ -95,13 +96,13 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def open_pair(there: Link | None = None, back: Link | None = None) -> tuple[Streams, Streams]:
-    """Connect two pairs of asyncio's streams through memory; return ((reader, writer), (reader, writer)).
+    """Connect two pairs of streams through memory; return ((reader, writer), (reader, writer)).
 
     Call it on the loop that they are for.
     """
     loop: Any = asyncio.get_running_loop()
-    readers: list[Any] = [asyncio.StreamReader(limit=STREAM_LIMIT, loop=loop) for _ in range(2)]
-    protocols = [asyncio.StreamReaderProtocol(reader, loop=loop) for reader in readers]
+    readers: list[Any] = [StreamReader(STREAM_LIMIT, loop) for _ in range(2)]
+    protocols = [StreamReaderProtocol(reader, loop=loop) for reader in readers]
     transports: list[Any] = list(connect_pair(loop, protocols[0], protocols[1], there, back))
-    writers = [asyncio.StreamWriter(*each, loop) for each in zip(transports, protocols, readers, strict=True)]
+    writers = [StreamWriter(*each, loop) for each in zip(transports, protocols, readers, strict=True)]
     return (readers[0], writers[0]), (readers[1], writers[1])

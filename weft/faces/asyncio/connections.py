@@ -14,6 +14,7 @@ from typing import Any
 
 from weft.core.loop import Core
 from weft.faces.asyncio.eyeballs import bind_error, connect_first, interleaved
+from weft.faces.asyncio.streams import with_streams
 from weft.faces.asyncio.tls import (
     asked_security,
     begin_secured,
@@ -293,7 +294,8 @@ class Connections(Core):
         else:
             infos = await self._listening_addresses(host, port, family, flags)
             sockets = bind_all(infos, reuse_address, reuse_port, keep_alive)
-        server = Server(self, sockets, secured_factory(self, protocol_factory, security), backlog)
+        factory = secured_factory(self, with_streams(protocol_factory), security)
+        server = Server(self, sockets, factory, backlog)
         if start_serving:
             try:
                 await server.start_serving()

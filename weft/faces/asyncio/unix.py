@@ -17,6 +17,7 @@ from typing import Any
 
 from weft.core.loop import Core
 from weft.faces.asyncio.connections import Server
+from weft.faces.asyncio.streams import with_streams
 from weft.faces.asyncio.tls import asked_security, refuse_bool, refuse_ssl_socket, secured_factory
 
 logger = logging.getLogger("weft")
@@ -135,7 +136,7 @@ class UnixSockets(Core):
         else:
             sock = bind_path(os.fspath(path))
         sock.setblocking(False)
-        factory = secured_factory(self, protocol_factory, security)
+        factory = secured_factory(self, with_streams(protocol_factory), security)
         server = UnixServer(self, sock, factory, backlog, cleanup_socket)
         if start_serving:
             try:
