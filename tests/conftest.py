@@ -1,5 +1,6 @@
-"""What every test has: the build that it was asked to run, and Ctrl-C that interrupts."""
+"""What every test has: the build that it was asked to run, Ctrl-C that interrupts, a collector with little to do."""
 
+import gc
 import os
 import signal
 
@@ -15,6 +16,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"weft {weft.__version__}, {weft.BUILD} build; io_uring: {why_no_uring() or 'tested'}"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep what is there before the first test from the collector: thousands of tests ask for a collection."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
