@@ -90,11 +90,8 @@ def nothing_left(loop: weft.Loop) -> Iterator[Census]:
     """While the loop still lives, everything that the test's connections were made of must go."""
     census = Census(loop)
     yield census
-    try:
-        left = [] if loop.is_closed() else loop.run_until_complete(census.until_gone())
-        assert (left or census.left() or census.transports()) == [], "the test left something behind"
-    finally:
-        census.close()
+    left = [] if loop.is_closed() else loop.run_until_complete(census.until_gone())
+    assert (left or census.left() or census.transports()) == [], "the test left something behind"
 
 
 async def settle() -> None:

@@ -372,7 +372,6 @@ def test_what_is_cancelled_at_any_turn_is_over_and_leaves_nothing(loop, operatio
         try:
             cancelled = [await is_cancelled(world, turns, census) for turns in TURNS]
         finally:
-            census.close()
             await world.stop()
         return cancelled
 
