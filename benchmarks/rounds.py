@@ -104,19 +104,21 @@ class Rounds:
         for round_ in range(self.count):
             self.take_round(case, round_, turns)
 
-    def take_round(self, case: str, round_: int, turns: Mapping[str, Turn]) -> None:
+    def take_round(
+        self, case: str, round_: int, turns: Mapping[str, Turn], most_foreign: float = MOST_FOREIGN
+    ) -> None:
         """Measure one round of a case: each peer's turn.
 
-        Raises NoisyMachineError at the first turn that stays disturbed, unless noise is allowed.
+        Raises NoisyMachineError at the first turn of which others took more, unless noise is allowed.
         """
         for peer, turn in turns.items():
             self._progress.show(f"{case}, round {round_ + 1}: {peer}")
-            figures, foreign = self._quiet(turn)
-            if foreign > MOST_FOREIGN and not self._allow_noise:
+            figures, foreign = self._quiet(turn, most_foreign)
+            if foreign > most_foreign and not self._allow_noise:
                 raise NoisyMachineError(self._progress.what, foreign)
             self.samples.append(Sample(peer, case, round_, foreign, figures))
 
-    def _quiet(self, turn: Turn) -> tuple[dict[str, float], float]:
+    def _quiet(self, turn: Turn, most_foreign: float) -> tuple[dict[str, float], float]:
         """Measure until it is not disturbed, a few times at most; return the least disturbed figures."""
         tries = []
         for number in range(self.most_tries):
@@ -124,7 +126,7 @@ class Rounds:
                 time.sleep(self.pause_s)  # what disturbs may be over by then
             tries.append(turn())
             foreign = tries[-1][1]
-            if foreign <= MOST_FOREIGN:
+            if foreign <= most_foreign:
                 break
             self._progress.show_disturbed(foreign)
         return min(tries, key=lambda figures_and_foreign: figures_and_foreign[1])

@@ -13,7 +13,7 @@ from weft.faces.asyncio.tasks import Tasks
 class Job:
     """A call for a thread pool, with a future of the loop for what comes of it.
 
-    asyncio chains that future to the pool's own, which costs a third of the way to the thread and back. Here the
+    asyncio chains that future to the pool's own, which costs a fifth of the way to the thread and back. Here the
     pool's is left alone: whoever runs the job tells the loop. A job whose future is cancelled before it begins does
     not run, and the future of a job that its pool drops is cancelled.
     """
