@@ -158,10 +158,11 @@ def panel(each: Drawn, inks: Sequence[Ink], x: float, top: float, end_ns: int) -
         marks.text(left + WIDTH, below + 16, wording.duration(end_ns, 2), "small muted right"),
     ]
     curves = curves_of(each.run)
+    _, until_ns = bounds([each])
     for ink in inks:
         points = curves.get(ink.name, [])
         if points:
-            parts.append(line(points, ink, left, below, top, end_ns, bounds([each])[1]))
+            parts.append(line(points, ink, left, below, top, end_ns, until_ns))
     return "".join(parts)
 
 
