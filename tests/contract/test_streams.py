@@ -372,6 +372,50 @@ def test_a_cancelled_call_loses_no_byte(run, method):
     run(check)
 
 
+def test_a_task_that_waited_before_is_cancelled_as_its_data_come_and_loses_no_byte(run):
+    async def check(ends):
+        lines = []
+
+        async def read():
+            while True:
+                lines.append(await ends.reader.readline())
+
+        task = await waiting(read())
+        for line in (b"one\n", b"two\n", b"three\n"):
+            ends.reader.feed_data(line)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        ends.reader.feed_data(b"four\n")
+        task.cancel("enough")
+        with pytest.raises(asyncio.CancelledError, match="enough"):
+            await task
+        assert lines == [b"one\n", b"two\n", b"three\n"]
+        assert await ends.reader.readline() == b"four\n"
+
+    run(check)
+
+
+def test_tasks_take_turns_at_one_reader(run):
+    async def check(ends):
+        lock = asyncio.Lock()
+        lines = []
+
+        async def read(name):
+            for _ in range(3):
+                async with lock:
+                    lines.append((name, await ends.reader.readline()))
+
+        tasks = [await waiting(read(name)) for name in ("first", "second")]
+        for number in range(6):
+            ends.tell(b"%d\n" % number)
+            while len(lines) == number:
+                await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+        assert lines == [(("first", "second")[number % 2], b"%d\n" % number) for number in range(6)]
+
+    run(check)
+
+
 def test_a_time_out_ends_a_call_and_the_next_goes_on(run):
     async def check(ends):
         with pytest.raises(TimeoutError):

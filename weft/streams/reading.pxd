@@ -20,12 +20,14 @@ cdef class ReaderBase:
     cdef object asked_limit
     cdef public bint _eof, _paused
     cdef Read spare
+    cdef object spare_future, wakeup, context
     cdef public object _waiter, _exception, _transport, _loop
 
     cdef int forget_chunk(self) except -1
     cdef Py_ssize_t size(self) except -1
-    @cython.locals(waiter=object, read=Read)
     cdef feed(self, data)
+    @cython.locals(core=Core)
+    cdef wake(self, waiter)
     cdef pause(self)
     cdef resume(self)
     @cython.locals(size=Py_ssize_t, count=Py_ssize_t)
@@ -35,7 +37,7 @@ cdef class ReaderBase:
     @cython.locals(end=Py_ssize_t, size=Py_ssize_t, data=bytes)
     cdef bytes cut(self, Py_ssize_t count)
     cdef bint can_wait(self, Read read) except -1
-    cdef int wait(self, Read read) except -1
+    cdef object wait(self)
 
 cdef class Read(Awaited):
     cdef ReaderBase reader
@@ -43,18 +45,15 @@ cdef class Read(Awaited):
     cdef object argument
     cdef bytes separator
     cdef Py_ssize_t count, searched
-    cdef object callback, context, message
-    cdef bint is_blocking
+    cdef object future
 
     @cython.locals(reader=ReaderBase, data=bytes, state=cython.int)
     cdef step(self)
+    cdef int leave(self) except -1
     cdef method(self)
     cdef coroutine(self)
     @cython.locals(reader=ReaderBase)
     cdef int finish(self) except -1
-    @cython.locals(core=Core)
-    cdef wake(self)
-    cpdef result(self)
 
 @cython.locals(read=Read)
 cdef Read make_read(ReaderBase reader, int kind, argument)

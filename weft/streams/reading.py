@@ -27,14 +27,15 @@ METHODS = (
 """What asyncio has under each of these numbers. The first three read up to a separator."""
 NEWLINE = b"\n"
 BUILTIN = type(len)
-"""The type of what a task of asyncio's C is woken by. It asks the future that it is given for its result: a real one
-directly, any other by the method's name, which costs more than the rest of the wake-up."""
+"""The type of what a task of asyncio's C is woken by."""
 MOST = 1 << 60
 """A limit or a count above this is as good as none, and this times two still fits a machine's integer."""
 
 
 class ReaderBase:
     """What `weft.streams.StreamReader` has before asyncio's."""
+
+    _loop: Any  # as are all that begin so, it is asyncio's
 
     def __init__(self, loop: Any) -> None:
         self.core = loop if isinstance(loop, Core) else None
@@ -53,6 +54,9 @@ class ReaderBase:
         self._exception: Any = None
         self._transport: Any = None
         self.spare: Any = None  # the last call that was made: when it is over and forgotten, it is the next
+        self.spare_future: Any = None  # what the last call waited for, still not done: the next waits for it as well
+        self.wakeup: Any = None  # what the task that waited last is woken by, in its context
+        self.context: Any = None
 
     @property
     def _limit(self) -> Any:
@@ -99,16 +103,34 @@ class ReaderBase:
             self._buffer.extend(data)
         else:
             self.chunk = data
-        waiter = self._waiter
-        if waiter is not None:
+        if self._waiter is not None:
+            waiter = self._waiter
             self._waiter = None
-            if type(waiter) is Read:
-                read = waiter
-                read.wake()
-            elif not waiter.cancelled():  # a future: one of asyncio's own methods waits
-                waiter.set_result(None)
+            self.wake(waiter)
         if self._transport is not None and not self._paused and self.size() > 2 * self.limit:
             self.pause()
+
+    def wake(self, waiter: Any) -> None:
+        """Have the task go on soon that waits for `waiter`, a future.
+
+        A future that is done is of no more use. So where its only callback is the wake-up of the task that waited
+        last time as well, that is taken from it and pushed to the ready queue, and the future stays. The wake-up gets
+        another that is done, and a real one: any other would be asked for its result by name, which costs more than
+        all the rest.
+        """
+        core = self.core
+        if (
+            self.wakeup is not None
+            and core is not None
+            and not (core.is_over or core.is_debugging or core.inbox_is_filled)
+            and waiter.remove_done_callback(self.wakeup)
+        ):
+            core.push(make_handle(self.wakeup, core.with_done, self.context))
+        elif not waiter.done():
+            callbacks = getattr(waiter, "_callbacks", None)
+            if callbacks is not None and len(callbacks) == 1 and type(callbacks[0][0]) is BUILTIN:
+                self.wakeup, self.context = callbacks[0]
+            waiter.set_result(None)
 
     def pause(self) -> None:
         """Have the transport read no more for now, if it can."""
@@ -194,34 +216,28 @@ class ReaderBase:
             return False
         return read.separator is None or self.size() + 1 - len(read.separator) <= self.limit
 
-    def wait(self, read: Read) -> None:
-        """Let a call wait until more comes, or the end, or an error."""
+    def wait(self) -> Any:
+        """Return a future that is done when more comes, or the end, or an error; or is left when more came."""
         if self._paused:
             self.resume()
         if self.start:  # keep the beginning of a message, not the chunk that it came in
             self.chunk = self.chunk[self.start :]
             self.start = 0
-        self._waiter = read
+        future = self.spare_future
+        if future is None:
+            future = self._loop.create_future()
+        self.spare_future = None
+        self._waiter = future
+        return future
 
 
 class Read(Awaited):
-    """One call of a reader's method; and while it waits, the future that its task waits for.
+    """One call of a reader's method.
 
     It consumes nothing until it has all that it is to return: whoever cancels it loses no byte.
     """
 
-    __slots__ = (
-        "argument",
-        "callback",
-        "context",
-        "count",
-        "is_blocking",
-        "kind",
-        "message",
-        "reader",
-        "searched",
-        "separator",
-    )
+    __slots__ = ("argument", "count", "future", "kind", "reader", "searched", "separator")
 
     reader: Any
     kind: int
@@ -229,34 +245,45 @@ class Read(Awaited):
     separator: Any  # bytes, for what reads up to one
     count: int
     searched: int  # bytes from the first on that the separator is not in
-    callback: Any  # of the task that waits
-    context: Any
-    is_blocking: bool
-    message: Any  # that it was cancelled with
+    future: Any  # that it waits for
 
     def step(self) -> Any:
         """Return what was to be read and be OVER, or return what is to be waited for."""
         state = self.state
         if state == states.HANDED_ON:
             return self.inner.send(None)
-        if state == states.NEW or state == states.WOKEN:
-            reader = self.reader
-            if reader._exception is None and self.count >= 0:
-                data = reader.take(self)
-                if data is not None:
-                    self.finish()
-                    return data
-                if reader.can_wait(self):
-                    reader.wait(self)
-                    self.state = states.WAITING
-                    self.is_blocking = True
-                    return self
-            reader.spare = None
-            return self.hand_on()
-        self.result()
         if state == states.OVER:
             raise RuntimeError("cannot reuse already awaited coroutine")
-        raise RuntimeError("await wasn't used with future")
+        if state == states.WAITING:
+            self.leave()
+        reader = self.reader
+        if reader._exception is None and self.count >= 0:
+            data = reader.take(self)
+            if data is not None:
+                self.finish()
+                return data
+            if reader.can_wait(self):
+                self.state = states.WAITING
+                self.future = reader.wait()
+                self.future._asyncio_future_blocking = True
+                return self.future
+        reader.spare = None
+        return self.hand_on()
+
+    def leave(self) -> None:
+        """Wait no more. Raises what the future was told, CancelledError above all."""
+        future = self.future
+        if future is self.reader._waiter or future.done():
+            try:
+                if not future.done():
+                    raise RuntimeError("await wasn't used with future")
+                future.result()
+            except BaseException:
+                self.finish()
+                raise
+        else:
+            self.reader.spare_future = future
+        self.future = None
 
     def method(self) -> Any:
         """Return asyncio's function that this is a call of."""
@@ -271,106 +298,12 @@ class Read(Awaited):
     def finish(self) -> None:
         """Be OVER, and let another call wait."""
         self.state = states.OVER
-        self.callback = None
-        self.context = None
-        self.message = None
         reader = self.reader
-        if reader is not None and reader._waiter is self:
-            reader._waiter = None
+        if self.future is not None:
+            if reader._waiter is self.future:
+                reader._waiter = None
+            self.future = None
         self.reader = None
-
-    def wake(self) -> None:
-        """Have the task that waits go on soon."""
-        self.state = states.WOKEN
-        callback = self.callback
-        if callback is None:
-            return
-        self.callback = None
-        core = self.reader.core
-        if core is None or core.is_over or core.is_debugging or core.inbox_is_filled:
-            self.reader._loop.call_soon(callback, self, context=self.context)
-        elif type(callback) is BUILTIN:
-            core.push(make_handle(callback, core.with_done, self.context))
-        else:
-            core.push(make_handle(callback, (self,), self.context))
-
-    def __repr__(self) -> str:
-        return f"<weft.streams.Read of {self.method().__qualname__}>"
-
-    # -- what asyncio's reader does with a waiter
-
-    def set_result(self, result: None) -> None:
-        """Go on: there is something new."""
-        if self.state == states.WAITING:
-            self.wake()
-
-    def set_exception(self, error: BaseException) -> None:
-        """Go on: the reader keeps the exception, and the next step finds it there."""
-        if self.state == states.WAITING:
-            self.wake()
-
-    # -- what a task expects of a future
-
-    @property
-    def _asyncio_future_blocking(self) -> bool | None:
-        """None before it waits: asyncio takes it for no future then, and makes a task of it."""
-        return self.is_blocking if self.state == states.WAITING else None
-
-    @_asyncio_future_blocking.setter
-    def _asyncio_future_blocking(self, is_blocking: bool) -> None:
-        self.is_blocking = is_blocking
-
-    @property
-    def _loop(self) -> Any:
-        """The reader's loop: asyncio looks here where there is no `get_loop`, which costs more."""
-        return self.reader._loop
-
-    def add_done_callback(self, callback: Any, *, context: Any = None) -> None:
-        """Have `callback(this)` called soon after there is something new. One waits for a call, and no more."""
-        if self.callback is not None:
-            raise RuntimeError(f"{self!r} is waited for already")
-        self.callback = callback
-        self.context = context
-        if self.state != states.WAITING:
-            self.reader._loop.call_soon(callback, self, context=context)
-            self.callback = None
-
-    def remove_done_callback(self, callback: Any) -> int:
-        """Take a callback back; return how many there were of it."""
-        if self.callback != callback:
-            return 0
-        self.callback = None
-        return 1
-
-    def done(self) -> bool:
-        """Return whether it waits no more."""
-        return self.state != states.WAITING
-
-    def cancelled(self) -> bool:
-        """Return whether it was cancelled while it waited."""
-        return self.state == states.CANCELLED
-
-    def cancel(self, msg: object = None) -> bool:
-        """Give up waiting; return False if it does not wait."""
-        if self.state != states.WAITING:
-            return False
-        self.reader._waiter = None
-        self.message = msg
-        self.state = states.CANCELLED
-        callback = self.callback
-        if callback is not None:
-            self.callback = None
-            self.reader._loop.call_soon(callback, self, context=self.context)
-        return True
-
-    def result(self) -> None:
-        """Return None, or raise CancelledError: the call itself returns what was read when it goes on."""
-        if self.state == states.CANCELLED:
-            raise asyncio.CancelledError() if self.message is None else asyncio.CancelledError(self.message)
-
-    def exception(self) -> None:
-        """Return None, as `result` does."""
-        self.result()
 
 
 def make_read(reader: ReaderBase, kind: int, argument: Any) -> Read:
@@ -380,10 +313,7 @@ def make_read(reader: ReaderBase, kind: int, argument: Any) -> Read:
     if read is None or not _stepping.is_only(read):
         read = Read.__new__(Read)
         read.inner = None
-        read.callback = None
-        read.context = None
-        read.is_blocking = False
-        read.message = None
+        read.future = None
     elif read.state == states.NEW:
         read.warn()
     reader.spare = read

@@ -1,10 +1,8 @@
 cdef enum:
     NEW = 0
     WAITING = 1
-    WOKEN = 2
-    CANCELLED = 3
-    HANDED_ON = 4
-    OVER = 5
+    HANDED_ON = 2
+    OVER = 3
     LINE = 0
     UNTIL = 1
     NEXT = 2

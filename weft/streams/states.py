@@ -5,10 +5,8 @@ from __future__ import annotations
 # states.pxd gives the same numbers to the compiled build; tests/contract/test_streams.py compares.
 NEW = 0  # not awaited yet
 WAITING = 1  # for more bytes, the end, or an error
-WOKEN = 2  # there is something new
-CANCELLED = 3  # while it waited; CancelledError is about to be raised in it
-HANDED_ON = 4  # asyncio's own coroutine does the rest
-OVER = 5
+HANDED_ON = 2  # asyncio's own coroutine does the rest
+OVER = 3
 
 LINE = 0  # readline
 UNTIL = 1  # readuntil
