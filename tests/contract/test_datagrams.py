@@ -218,6 +218,31 @@ def test_each_of_many_peers_gets_its_own_answer(ipv4: Place) -> None:
     ipv4.run(main())
 
 
+def test_an_answer_goes_where_it_is_sent_whoever_was_heard_last(place: Place) -> None:
+    class Crossing(Listener):
+        """Answers each peer's datagram to the one before."""
+
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            super().datagram_received(data, addr)
+            if len(self.datagrams) > 1:
+                self.transport.sendto(data, self.datagrams[-2][1])
+                self.transport.sendto(b"own", addr)
+
+    async def main() -> None:
+        _, _, address = await place.bound(Crossing)
+        peers = [await place.connected(address) for _ in range(3)]
+        for number, (transport, _) in enumerate(peers):
+            transport.sendto(b"%d" % number)
+        answers = [
+            [data for data, _ in await listener.until_count(count)]
+            for (_, listener), count in zip(peers, (1, 2, 1), strict=True)
+        ]
+
+        assert answers == [[b"1"], [b"own", b"2"], [b"own"]]
+
+    place.run(main())
+
+
 def test_the_largest_datagrams_come_whole(place: Place) -> None:
     size = {socket.AF_INET: 65507, socket.AF_INET6: 65507, socket.AF_UNIX: 150_000}[place.family]
     data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)

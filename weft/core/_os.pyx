@@ -26,7 +26,7 @@ cdef extern from "datagrams.h":
     void weft_batch_free(weft_batch *batch)
     object weft_datagram_next(weft_batch *batch, int fd, int family)
     object weft_datagram_sender(weft_batch *batch)
-    int weft_datagram_send(int fd, int family, object data, object address) except -1
+    int weft_datagram_send(weft_batch *batch, int fd, int family, object data, object address) except -1
     int AF_INET, AF_INET6, AF_UNIX
 
 cdef extern from "Python.h":
@@ -272,7 +272,7 @@ cdef class FdDatagramChannel(DatagramChannel):
         return data
 
     cpdef bint send_to(self, data, address) except -1:
-        cdef int result = weft_datagram_send(self.fd, self.family, data, address)
+        cdef int result = weft_datagram_send(self.batch, self.fd, self.family, data, address)
         if result >= 0:
             return result
         try:   # a name to look up, a UNIX path, or no address at all

@@ -44,7 +44,10 @@ typedef struct {
     int is_drained;  /* the system had no more when it was last asked, and nobody was told yet */
     PyObject *data[WEFT_BATCH];
     PyObject *sender[WEFT_BATCH];
-    weft_peer last;  /* IP only: whom the last datagram came from, and others once there is a second peer */
+    socklen_t size[WEFT_BATCH]; /* IP only: of the sender's address, which stands in `raw` */
+    unsigned char raw[WEFT_BATCH][WEFT_RAW];
+    weft_peer answered; /* IP only: whose datagram was taken last; most answers go there */
+    weft_peer last;     /* IP only: whom the last datagram came from, and others once there is a second peer */
     weft_peer *peers;
 } weft_batch;
 
@@ -57,6 +60,7 @@ static inline void weft_batch_free(weft_batch *b) {
         Py_DECREF(b->data[i]);
         Py_DECREF(b->sender[i]);
     }
+    Py_XDECREF(b->answered.address);
     Py_XDECREF(b->last.address);
     if (b->peers)
         for (i = 0; i < WEFT_PEERS; i++) Py_XDECREF(b->peers[i].address);
@@ -212,8 +216,13 @@ static inline int weft_datagrams_receive(weft_batch *b, int fd, int family) {
         b->data[i] = PyBytes_FromStringAndSize((char *)box->pieces[i].iov_base, box->messages[i].msg_len);
         if (!b->data[i]) continue;
         b->sender[i] = weft_sender(b, &box->names[i], size);
-        if (b->sender[i]) b->count = i + 1;
-        else Py_CLEAR(b->data[i]);
+        if (!b->sender[i]) {
+            Py_CLEAR(b->data[i]);
+            continue;
+        }
+        b->size[i] = family != AF_UNIX && size <= WEFT_RAW ? size : 0;
+        memcpy(b->raw[i], &box->names[i], b->size[i]);
+        b->count = i + 1;
     }
     if (b->count < came) {
         b->is_drained = 0;
@@ -238,16 +247,23 @@ static inline PyObject *weft_datagram_next(weft_batch *b, int fd, int family) {
 }
 
 /* The sender of the datagram that `weft_datagram_next` has just returned; to be taken once. A new reference. */
-static inline PyObject *weft_datagram_sender(weft_batch *b) { return b->sender[b->next - 1]; }
+static inline PyObject *weft_datagram_sender(weft_batch *b) {
+    int i = b->next - 1;
+    if (b->size[i]) weft_peer_set(&b->answered, b->sender[i], b->raw[i], b->size[i]);
+    return b->sender[i];
+}
 
 /* 1 when it was sent; 0 when it would block; -1 with an exception; -2 for an address that is left to Python.
- * The address is None on a connected socket. */
-static inline int weft_datagram_send(int fd, int family, PyObject *data, PyObject *address) {
+ * The address is None on a connected socket. There may be no batch. */
+static inline int weft_datagram_send(weft_batch *b, int fd, int family, PyObject *data, PyObject *address) {
     struct sockaddr_storage to;
     struct sockaddr *name = NULL;
     socklen_t size = 0;
     ssize_t n;
-    if (address != Py_None) {
+    if (b && address == b->answered.address) {
+        name = (struct sockaddr *)b->answered.raw;
+        size = b->answered.size;
+    } else if (address != Py_None) {
         if (family != AF_INET && family != AF_INET6) return -2;
         if (!(size = weft_ip_encode(family, address, &to))) return -2;
         name = (struct sockaddr *)&to;
