@@ -241,10 +241,10 @@ class Core:
         try:
             if self.event_index >= self.event_count:
                 self.wait()
-            if self.inbox:
+            if self.inbox_is_filled:
                 self.take_inbox()
             self.run_ready(self.tail - self.head)
-            if self.inbox:
+            if self.inbox_is_filled:
                 self.take_inbox()
             later = self.tail - self.head
             self.dispatch()
@@ -276,7 +276,7 @@ class Core:
             if self.event_index >= self.event_count and (self.empty_polls < SPINNING or self.is_to_poll()):
                 self.wait()
             self.dispatch()
-            if self.inbox:
+            if self.inbox_is_filled:
                 self.take_inbox()
             if self.timers.heap:
                 self.move_due()
@@ -341,7 +341,7 @@ class Core:
 
     def timeout_ns(self) -> int:
         """Return how long a wait may last: 0 if anything is ready, -1 if nothing is to come but events."""
-        if self.head != self.tail or self.is_stopping or self.inbox or self.unflushed is not None:
+        if self.head != self.tail or self.is_stopping or self.inbox_is_filled or self.unflushed is not None:
             return 0
         if not self.timers.heap:
             return -1
