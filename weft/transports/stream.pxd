@@ -33,7 +33,7 @@ cdef class Stream(StreamTransport):
     cdef int change(self, int event) except -1
     @cython.locals(interest=cython.uint)
     cdef int watch(self) except -1
-    @cython.locals(left=cython.int, size=Py_ssize_t, count=Py_ssize_t, filled=cython.int)
+    @cython.locals(left=cython.int, size=Py_ssize_t, count=Py_ssize_t, filled=cython.int, data=bytes)
     cpdef ready(self, unsigned int events)
     cdef int read_again(self, unsigned int events) except -1
     cdef int note_full(self) except -1
