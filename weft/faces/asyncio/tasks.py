@@ -14,6 +14,8 @@ from typing import Any
 from weft.core.handle import Handle, make_handle
 from weft.core.loop import Core
 
+ASYNCIO = vars(asyncio)
+"""Where a class of asyncio's is found faster than as an attribute of the module."""
 FACTORIES_NAME = sys.version_info >= (3, 13, 3)
 """Whether a task's name is the task factory's to give; before that Python, the loop sets it afterwards."""
 
@@ -68,11 +70,11 @@ class Tasks(Core):
         if self._task_factory is not None:
             task: Any = self._make_task(coro, name, context, options)
         else:
-            loop: Any = self  # its other bases make it one of asyncio's
-            if options:
-                task = asyncio.Task(coro, loop=loop, name=name, context=context, **options)
+            make = ASYNCIO["Task"]
+            if name is None and context is None and not options:
+                task = make(coro, loop=self)
             else:
-                task = asyncio.Task(coro, loop=loop, name=name, context=context)
+                task = make(coro, loop=self, name=name, context=context, **options)
             if self.is_debugging and task._source_traceback:
                 from weft.faces.asyncio import debugging
 
