@@ -1,8 +1,13 @@
 """create_connection and create_server: what they return, refuse and leave behind."""
 
 import asyncio
+import errno
+import gc
+import os
+import select
 import socket
 import struct
+import weakref
 
 import pytest
 
@@ -702,3 +707,184 @@ def test_an_accepted_channel_that_nobody_closes_says_so_and_gives_its_descriptor
             with pytest.warns(ResourceWarning, match="unclosed"):
                 channels.clear()
             assert client.recv(1) == b""
+
+
+def test_an_accepted_channel_in_a_cycle_with_its_shown_socket_closes_its_descriptor_once():
+    class Holder:
+        pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        acceptor = SocketAcceptor(listening)
+        with socket.create_connection(listening.getsockname()) as client:
+            holder = Holder()
+            holder.itself = holder
+            holder.shown = acceptor.accept().name("socket")
+            assert holder.shown.getpeername() == client.getsockname()
+            del holder
+            with pytest.warns(ResourceWarning, match="unclosed") as told:
+                gc.collect()
+            assert len(told) == 1
+            assert client.recv(1) == b""
+
+
+def test_letting_go_of_the_shown_socket_keeps_the_connection_and_nothing_else(loop):
+    async def main():
+        transport, client, server = await accepted(loop)
+        with client:
+            shown = transport.get_extra_info("socket")
+            witness = weakref.ref(shown)
+            del shown
+            assert witness() is None
+            transport.write(b"still here")
+            assert await loop.sock_recv(client, 100) == b"still here"
+            assert transport.get_extra_info("socket").getpeername() == client.getsockname()
+            transport.abort()
+            await asyncio.sleep(0)
+        server.close()
+
+    loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize("side", ["accepted", "connected"])
+def test_a_shown_socket_never_speaks_of_the_connection_that_has_its_number_now(loop, side):
+    async def main():
+        transport, client, server = await accepted(loop)
+        with client:
+            if side == "connected":
+                client.setblocking(False)
+                transport, _ = await loop.create_connection(Witness, sock=client)
+            shown = transport.get_extra_info("socket")
+            number = shown.fileno()
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+                transport.abort()
+                await asyncio.sleep(0)
+                os.dup2(other.fileno(), number)
+                try:
+                    assert shown.fileno() == -1
+                    for ask in (shown.getpeername, shown.getsockname, shown.dup):
+                        with pytest.raises(OSError, match="Bad file descriptor") as refused:
+                            ask()
+                        assert refused.value.errno == errno.EBADF
+                    with pytest.raises(OSError, match="Bad file descriptor"):
+                        shown.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                    assert transport.get_extra_info("socket") is shown
+                    del shown
+                    assert transport.get_extra_info("socket").fileno() == -1
+                    gc.collect()
+                    os.fstat(number)  # is still open
+                finally:
+                    os.close(number)
+        server.close()
+
+    loop.run_until_complete(main())
+
+
+def test_a_copy_of_the_shown_socket_outlives_the_connection(loop):
+    async def main():
+        transport, client, server = await accepted(loop)
+        with client:
+            with transport.get_extra_info("socket").dup() as copy:
+                assert copy.gettimeout() == 0
+                assert select.select([], [copy], [], 0)[1] == [copy]
+                transport.abort()
+                await asyncio.sleep(0)
+                copy.send(b"from the copy")
+                assert await loop.sock_recv(client, 100) == b"from the copy"
+            assert await loop.sock_recv(client, 100) == b""
+        server.close()
+
+    loop.run_until_complete(main())
+
+
+def method_of_another(taken):
+    class Taker:
+        def take(self, data):
+            taken.append(data)
+
+    class Given(asyncio.Protocol):
+        def __init__(self):
+            self.data_received = Taker().take
+
+    return Given
+
+
+def static_method(taken):
+    class Given(asyncio.Protocol):
+        data_received = staticmethod(taken.append)
+
+    return Given
+
+
+def class_method(taken):
+    class Given(asyncio.Protocol):
+        @classmethod
+        def data_received(cls, data):
+            assert cls is Given
+            taken.append(data)
+
+    return Given
+
+
+def other_method_of_its_own(taken):
+    class Given(asyncio.Protocol):
+        def __init__(self):
+            self.data_received = self.take
+
+        def take(self, data):
+            assert type(self) is Given
+            taken.append(data)
+
+    return Given
+
+
+def answer_to_any_name(taken):
+    class Given:
+        def connection_made(self, transport):
+            pass
+
+        def connection_lost(self, error):
+            pass
+
+        def __getattr__(self, name):
+            return taken.append
+
+    return Given
+
+
+def method_of_a_builtin(taken):
+    class Given(list):
+        data_received = list.append
+
+        def connection_made(self, transport):
+            pass
+
+        def connection_lost(self, error):
+            taken.extend(self)
+
+    return Given
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        method_of_another, static_method, class_method, other_method_of_its_own, answer_to_any_name,
+        method_of_a_builtin,
+    ],
+)  # fmt: skip
+def test_data_is_given_to_whatever_the_protocol_has_by_that_name(loop, kind):
+    taken = []
+
+    async def main():
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        with theirs:
+            transport, _ = await loop.create_connection(kind(taken), sock=ours)
+            await loop.sock_sendall(theirs, b"this")
+            while transport.get_protocol() != [b"this"] and not taken:
+                await asyncio.sleep(0)
+            transport.abort()
+            await settle()
+
+    loop.run_until_complete(main())
+    assert taken == [b"this"]

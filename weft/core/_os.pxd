@@ -12,6 +12,9 @@ cdef enum:
     EDGE = 0x80000000
     OUTBOX_BYTES = 65536
 
+cdef extern from *:
+    ctypedef bint flag "_Bool"   # a truth value of one byte, where `bint` takes four
+
 cdef extern from "glue.h" nogil:
     ctypedef union epoll_data_t:
         uint64_t u64
