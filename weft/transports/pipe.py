@@ -144,7 +144,7 @@ class ReadPipe(Stream):
         return asyncio.ReadTransport
 
     def __repr__(self) -> str:
-        return f"<weft.ReadPipe {self.number} fd={self.fd} {state_word(self.state)}>"
+        return f"<weft.ReadPipe {self.number} fd={self.channel.fileno()} {state_word(self.state)}>"
 
     def change(self, event: int) -> None:
         """Go to the next state of the table; nothing is ever accepted for sending."""
@@ -175,7 +175,7 @@ class ReadPipe(Stream):
     def interrupted(self) -> None:
         """Have the poller tell again; not tried: a FIFO without a writer yet reads as one whose writers are gone."""
         if self.loop.poller.is_edge_triggered and self.state < lifecycle.CLOSING and not self.loop.is_over:
-            self.loop.poller.modify(self.fd, self.interest)
+            self.loop.poller.modify(self.channel.fileno(), self.interest)
 
     def refuse_write(self) -> None:
         """Say that this is the wrong end."""
@@ -194,7 +194,8 @@ class WritePipe(Stream):
         return asyncio.WriteTransport
 
     def __repr__(self) -> str:
-        return f"<weft.WritePipe {self.number} fd={self.fd} {state_word(self.state)} pending={self.pending}>"
+        state = state_word(self.state)
+        return f"<weft.WritePipe {self.number} fd={self.channel.fileno()} {state} pending={self.pending}>"
 
     def set_protocol(self, protocol: Any) -> None:
         """Tell another protocol from now on; it needs no `data_received`."""
@@ -220,7 +221,7 @@ class WritePipe(Stream):
         """Tell the poller if the interest changed."""
         if interest != self.interest and not self.loop.is_over:
             self.interest = interest
-            self.loop.poller.modify(self.fd, interest)
+            self.loop.poller.modify(self.channel.fileno(), interest)
 
     def ready(self, events: int) -> None:
         """Send what waits; end if the events say that nobody reads any more."""

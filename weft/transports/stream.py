@@ -17,7 +17,9 @@ import contextvars
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
+from types import MethodDescriptorType, MethodType
 from typing import Any
 
 from weft.core import _os
@@ -66,7 +68,6 @@ class Stream(StreamTransport):
     ) -> None:
         self.loop = loop
         self.channel = channel
-        self.fd = self.channel.fileno()
         self.context = context
         self.listener = listener
         self.state = lifecycle.CONNECTING
@@ -95,7 +96,8 @@ class Stream(StreamTransport):
         return asyncio.Transport
 
     def __repr__(self) -> str:
-        return f"<weft.Stream {self.number} fd={self.fd} {lifecycle.STATES[self.state][0]} pending={self.pending}>"
+        state = lifecycle.STATES[self.state][0]
+        return f"<weft.Stream {self.number} fd={self.channel.fileno()} {state} pending={self.pending}>"
 
     # -- beginning
 
@@ -104,7 +106,7 @@ class Stream(StreamTransport):
         self.interest = _os.READ | _os.PEER_CLOSED | _os.EDGE
         self.channel = self.loop.poller.channel_for(self.channel)
         try:
-            self.loop.poller.add(self.fd, self, self.interest)
+            self.loop.poller.add(self.channel.fileno(), self, self.interest)
         except BaseException:
             self.channel.close()
             raise
@@ -138,7 +140,7 @@ class Stream(StreamTransport):
             interest |= _os.WRITE
         if interest != self.interest and not self.loop.is_over:
             self.interest = interest
-            self.loop.poller.modify(self.fd, interest)
+            self.loop.poller.modify(self.channel.fileno(), interest)
 
     # -- reading
 
@@ -167,9 +169,9 @@ class Stream(StreamTransport):
                     return
                 count = len(data)
                 if self.loop.observer is None:
-                    _os.call_one(self.context, self.data_received, data)
+                    _os.call_two(self.context, self.data_received, self.protocol, data)
                 else:
-                    self.receive_observed(self.data_received, data, count)
+                    self.receive_observed(data, count)
                 if count == size:
                     self.note_full()
                 else:
@@ -214,12 +216,15 @@ class Stream(StreamTransport):
             self.small_reads = 0
             self.read_size = max(self.read_size >> 1, LEAST_READ)
 
-    def receive_observed(self, callback: Any, argument: Any, count: int) -> None:
-        """Give what came to the protocol, and tell the observer of the begin and the end."""
+    def receive_observed(self, data: bytes | None, count: int) -> None:
+        """Give what came to the protocol (None: its buffer has it); the observer is told of the begin and the end."""
         observer: Any = self.loop.observer
         observer.data_begin(self.number, count)
         try:
-            _os.call_one(self.context, callback, argument)
+            if data is None:
+                _os.call_one(self.context, self.protocol.buffer_updated, count)
+            else:
+                _os.call_two(self.context, self.data_received, self.protocol, data)
         finally:
             observer.data_end(self.number)
 
@@ -244,7 +249,7 @@ class Stream(StreamTransport):
         if self.loop.observer is None:
             _os.call_one(self.context, self.protocol.buffer_updated, count)
         else:
-            self.receive_observed(self.protocol.buffer_updated, count, count)
+            self.receive_observed(None, count)
         return 1 if count >= size else 0
 
     def peer_ended(self) -> None:
@@ -362,6 +367,8 @@ class Stream(StreamTransport):
         """Say that nothing more is accepted: an error after `write_eof`, else a warning once it repeats."""
         if self.state == lifecycle.WRITE_CLOSED or self.state == lifecycle.BOTH_CLOSED:
             raise RuntimeError("Cannot call write() after write_eof()")
+        if self.dropped_writes == WARN_AFTER:
+            return
         self.dropped_writes += 1
         if self.dropped_writes == WARN_AFTER:
             logger.warning("%r: %d writes after its end were dropped; check is_closing()", self, WARN_AFTER)
@@ -559,7 +566,7 @@ class Stream(StreamTransport):
         self.pending = 0
         self.is_blocked = False
         if was_started:
-            self.loop.poller.remove(self.fd)
+            self.loop.poller.remove(self.channel.fileno())
         if self.borrower is not None:
             self.borrower(error or ConnectionAbortedError("the transport was closed while a file was sent"))
             self.borrower = None
@@ -592,8 +599,8 @@ class Stream(StreamTransport):
     def set_protocol(self, protocol: Any) -> None:
         """Give the bytes to another protocol from now on."""
         self.protocol = protocol
-        # The bound method is looked up once, not for each event; None stands for a protocol with its own buffer.
-        self.data_received = None if isinstance(protocol, asyncio.BufferedProtocol) else protocol.data_received
+        # Looked up once, not for each event; None stands for a protocol with its own buffer.
+        self.data_received = None if isinstance(protocol, asyncio.BufferedProtocol) else unbound(protocol)
 
     def owner(self) -> Any:
         """Return what recordings name the connection by."""
@@ -607,6 +614,25 @@ class Stream(StreamTransport):
         """Return "socket", "sockname" or "peername"; `default` for anything else, or where it is not known."""
         found = self.channel.name(name)
         return default if found is None else found
+
+
+def unbound(protocol: Any) -> Callable[[Any, bytes], object]:
+    """Return what a protocol takes data by, to be called with the protocol and the data.
+
+    That is its class's function, which takes no memory of a connection's; a bound method would.
+    """
+    method = protocol.data_received
+    if type(method) is MethodType and method.__self__ is protocol:
+        return method.__func__
+    function = getattr(type(protocol), "data_received", None)
+    if type(function) is MethodDescriptorType and function.__get__(protocol) == method:
+        return function  # of a compiled class
+    return partial(give, method)
+
+
+def give(take: Callable[[bytes], object], protocol: Any, data: bytes) -> None:
+    """Give data to a callable that is not a method of the protocol."""
+    take(data)
 
 
 def frozen(data: Any) -> bytes:

@@ -41,7 +41,7 @@ class Server(asyncio.AbstractServer):
         self._listeners: list[Listener] | None = None
         self._factory = factory
         self._backlog = backlog
-        self._streams: dict[int, Stream] = {}
+        self._streams: dict[Stream, None] = {}  # a set that keeps the order
         self._waiters: list[asyncio.Future[None]] | None = []  # None once closed and every connection gone
         self._serving_forever: asyncio.Future[None] | None = None
 
@@ -50,11 +50,11 @@ class Server(asyncio.AbstractServer):
 
     def attach(self, stream: Stream) -> None:
         """Count a connection in."""
-        self._streams[stream.number] = stream
+        self._streams[stream] = None
 
     def detach(self, stream: Stream) -> None:
         """Count a connection out."""
-        del self._streams[stream.number]
+        del self._streams[stream]
         self._wake_if_gone()
 
     def get_loop(self) -> Any:
@@ -116,12 +116,12 @@ class Server(asyncio.AbstractServer):
 
     def close_clients(self) -> None:
         """Close every connection that was accepted, in good order."""
-        for stream in list(self._streams.values()):
+        for stream in list(self._streams):
             outermost(stream).close()
 
     def abort_clients(self) -> None:
         """End every connection that was accepted, at once."""
-        for stream in list(self._streams.values()):
+        for stream in list(self._streams):
             outermost(stream).abort()
 
     async def wait_closed(self) -> None:

@@ -98,11 +98,11 @@ class TwistedStream(Stream):
         """Tell the protocol that it is connected."""
         self.protocol.makeConnection(self)
 
-    def receive(self, data: bytes) -> None:
+    def receive(self, protocol: Any, data: bytes) -> None:
         """Give what came to the protocol."""
         self.log_stack.enter(self)
         try:
-            self.protocol.dataReceived(data)
+            protocol.dataReceived(data)
         except SystemExit as error:  # Twisted's loop goes on, whatever a protocol raises
             self.fail(error)
         finally:

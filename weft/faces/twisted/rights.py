@@ -74,7 +74,7 @@ class RightsStream(TwistedStream):
 
     # -- descriptors that come
 
-    def receive(self, data: bytes) -> None:
+    def receive(self, protocol: Any, data: bytes) -> None:
         """Give the descriptors that came to the protocol, then the bytes."""
         if self.rights.came:
             self.interrupted()  # there may be more to read
@@ -86,7 +86,7 @@ class RightsStream(TwistedStream):
                 return
             finally:
                 self.log_stack.leave()
-        TwistedStream.receive(self, data)
+        TwistedStream.receive(self, self.protocol, data)  # which taking descriptors may have changed
 
     def take_rights(self) -> None:
         """Give the descriptors that came to the protocol; those that it does not take are closed."""
