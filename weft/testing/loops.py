@@ -14,6 +14,7 @@ from weft.core.clock import MonotonicClock
 from weft.core.timers import TimerHandle
 from weft.core.waker import Waker
 from weft.faces.asyncio import Loop
+from weft.faces.asyncio.threads import settle
 from weft.ports import Clock, Poller, Source
 from weft.testing.clock import ManualClock, elapsed_ns
 from weft.testing.network import Network
@@ -209,9 +210,3 @@ class ManualLoop(WatchedLoop):
         """Return whether anything could happen that this loop does not make: descriptors, threads, signals."""
         has_descriptors = any(not isinstance(source, Waker) for source in self._still.sources.values())
         return has_descriptors or threading.active_count() > 1 or bool(self._signal_handlers)
-
-
-def settle(future: asyncio.Future[None]) -> None:
-    """Give a future that nobody cancelled the result None."""
-    if not future.done():
-        future.set_result(None)

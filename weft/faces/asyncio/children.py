@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from weft.faces.asyncio.threads import settle
 from weft.transports.process import Children, Process
 from weft.transports.reaping import ThreadWatch
 
@@ -67,7 +68,7 @@ async def spawn_in_thread(
     starting = children_of(loop).starting
     starting[id(watch)] = watch
     try:
-        watch.start(spawn, functools.partial(settle, started, None))
+        watch.start(spawn, functools.partial(settle, started))
         await started
     except BaseException:
         watch.give_up()
@@ -78,12 +79,6 @@ async def spawn_in_thread(
         raise watch.error
     assert watch.popen is not None
     return watch.popen
-
-
-def settle(future: asyncio.Future[Any], result: Any) -> None:
-    """Give a future that nobody cancelled its result."""
-    if not future.done():
-        future.set_result(result)
 
 
 def refuse_inactive_watcher() -> None:

@@ -23,7 +23,7 @@ from weft.core.loop import Core
 from weft.core.waker import Waker
 from weft.faces.asyncio.features import Features
 from weft.faces.asyncio.tasks import Tasks
-from weft.faces.asyncio.threads import Job
+from weft.faces.asyncio.threads import Job, settle
 from weft.ports import Clock, Poller
 
 if TYPE_CHECKING:
@@ -322,12 +322,6 @@ def run_within(report: dict[str, Any], handler: Callable[..., object], loop: Loo
         context.run(handler, loop, report)
     else:
         handler(loop, report)
-
-
-def settle(future: asyncio.Future[None]) -> None:
-    """Give a future that nobody cancelled the result None."""
-    if not future.done():
-        future.set_result(None)
 
 
 def is_main_thread() -> bool:

@@ -14,6 +14,7 @@ import socket
 from typing import Any
 
 from weft.core.loop import Core
+from weft.faces.asyncio.threads import settle
 from weft.faces.asyncio.tls import is_tls, refuse_ssl_socket
 from weft.transports.stream import Stream
 
@@ -338,9 +339,3 @@ def set_position(file: Any, position: int) -> None:
     """Set a file's position; one without any (a pipe) is left as it is."""
     if file.seekable() if hasattr(file, "seekable") else hasattr(file, "seek"):
         file.seek(position)
-
-
-def settle(future: asyncio.Future[None]) -> None:
-    """Give a future that nobody cancelled the result None."""
-    if not future.done():
-        future.set_result(None)

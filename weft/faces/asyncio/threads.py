@@ -51,8 +51,8 @@ class Job:
             del call, error, future, result  # the error's traceback keeps this frame, and the future the error
 
 
-def settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-    """Give a future that nobody cancelled what came of its job."""
+def settle(future: asyncio.Future[Any], result: Any = None, error: BaseException | None = None) -> None:
+    """Give a future that nobody cancelled a result or an error, as what came of a job."""
     if future.done():
         return
     if error is None:
