@@ -5,6 +5,8 @@ import concurrent.futures
 import contextvars
 import gc
 import os
+import subprocess
+import sys
 import threading
 import warnings
 import weakref
@@ -12,6 +14,7 @@ import weakref
 import pytest
 
 import weft
+from weft.faces.asyncio import threads as own
 
 
 async def answer(value=42):
@@ -434,6 +437,165 @@ def test_shutting_the_executor_down_gives_up_after_its_time(loop):
     loop.run_until_complete(main())
     for thread in set(threading.enumerate()) - before:
         thread.join()  # nobody waited for it
+
+
+# -- the loop's own threads
+
+MOST_THREADS = min(32, (getattr(os, "process_cpu_count", os.cpu_count)() or 1) + 4)
+
+
+def own_threads(before):
+    return [thread for thread in threading.enumerate() if thread not in before]
+
+
+def join_all(threads):
+    for thread in threads:
+        thread.join()
+
+
+def test_the_loop_s_own_threads_are_as_many_as_a_pool_has_and_take_jobs_in_their_order(loop):
+    begun, go_on = threading.Barrier(MOST_THREADS), threading.Event()
+    order, threads = [], set()
+
+    def occupy():
+        threads.add(threading.get_ident())
+        begun.wait()
+        go_on.wait()
+
+    def note(number):
+        threads.add(threading.get_ident())
+        order.append(number)
+
+    async def main():
+        occupying = [loop.run_in_executor(None, occupy) for _ in range(MOST_THREADS - 1)]
+        last = loop.run_in_executor(None, begun.wait)  # all are there: the one that is free now does all that follows
+        noting = [loop.run_in_executor(None, note, number) for number in range(100)]
+        await asyncio.gather(last, *noting)
+        go_on.set()
+        await asyncio.gather(*occupying)
+        await asyncio.gather(*(loop.run_in_executor(None, note, number) for number in range(100)))
+
+    loop.run_until_complete(main())
+
+    assert order[:100] == list(range(100))
+    assert sorted(order[100:]) == list(range(100))
+    assert len(threads) <= MOST_THREADS
+
+
+def test_a_job_for_the_loop_s_own_threads_that_is_cancelled_before_it_begins_does_not_run(loop):
+    begun, go_on = threading.Barrier(MOST_THREADS + 1), threading.Event()
+    ran = []
+
+    def occupy():
+        begun.wait()
+        go_on.wait()
+
+    async def main():
+        occupying = [loop.run_in_executor(None, occupy) for _ in range(MOST_THREADS)]
+        begun.wait()
+        cancelled = loop.run_in_executor(None, ran.append, "cancelled")
+        kept = loop.run_in_executor(None, ran.append, "kept")
+        cancelled.cancel()
+        go_on.set()
+        await asyncio.gather(kept, *occupying)
+
+    loop.run_until_complete(main())
+    assert ran == ["kept"]
+
+
+@pytest.mark.parametrize("linger_s", [0, 1e-6, 1e-4])
+def test_no_job_is_lost_when_threads_come_and_go(loop, monkeypatch, linger_s):
+    monkeypatch.setattr(own, "LINGER_S", linger_s)
+    done = []
+
+    async def main():
+        for number in range(1000):
+            await loop.run_in_executor(None, done.append, number)
+        for _ in range(50):
+            await asyncio.gather(*(loop.run_in_executor(None, done.append, None) for _ in range(20)))
+
+    loop.run_until_complete(main())
+    assert done == [*range(1000), *[None] * 1000]
+
+
+def test_threads_that_wait_for_jobs_end_with_the_executor(loop, monkeypatch):
+    monkeypatch.setattr(own, "LINGER_S", 3600.0)
+    before = threading.enumerate()
+
+    async def main():
+        await asyncio.gather(*(loop.run_in_executor(None, int) for _ in range(3)))
+        threads = own_threads(before)
+        await loop.shutdown_default_executor()
+        return threads
+
+    threads = loop.run_until_complete(main())
+    assert threads
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_threads_that_wait_for_jobs_end_when_the_loop_is_closed(loop, monkeypatch):
+    monkeypatch.setattr(own, "LINGER_S", 3600.0)
+    before = threading.enumerate()
+    loop.run_until_complete(loop.run_in_executor(None, int))
+    threads = own_threads(before)
+
+    loop.close()
+
+    join_all(threads)
+    assert threads
+
+
+def test_jobs_that_wait_for_a_thread_when_the_loop_is_closed_are_done(loop):
+    go_on = threading.Event()
+    done = []
+    before = threading.enumerate()
+    for _ in range(MOST_THREADS):
+        loop.run_in_executor(None, go_on.wait)
+    for number in range(100):
+        loop.run_in_executor(None, done.append, number)
+    threads = own_threads(before)
+
+    loop.close()
+    go_on.set()
+
+    join_all(threads)
+    assert sorted(done) == list(range(100))
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_job_whose_thread_cannot_be_started_is_refused_and_not_done(loop, monkeypatch, count):
+    go_on = threading.Event()
+    done = []
+
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    async def main():
+        working = [loop.run_in_executor(None, go_on.wait) for _ in range(count)]
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            for _ in range(2 * MOST_THREADS):
+                with pytest.raises(RuntimeError, match="can't start new thread"):
+                    loop.run_in_executor(None, done.append, "refused")
+        await asyncio.gather(*(loop.run_in_executor(None, done.append, "done") for _ in range(100)))
+        go_on.set()
+        await asyncio.gather(*working)
+        await loop.run_in_executor(None, done.append, "done")
+
+    loop.run_until_complete(main())
+    assert done == ["done"] * 101
+
+
+def test_jobs_are_done_before_the_interpreter_ends_though_nobody_closed_the_loop():
+    program = """
+import os, weft
+loop = weft.new_event_loop()
+loop.run_until_complete(loop.run_in_executor(None, os.write, 1, b"first "))
+for _ in range(100):
+    loop.run_in_executor(None, os.write, 1, b"more ")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["first"] + ["more"] * 100
 
 
 # -- asynchronous generators

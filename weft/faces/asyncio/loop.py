@@ -23,7 +23,7 @@ from weft.core.loop import Core
 from weft.core.waker import Waker
 from weft.faces.asyncio.features import Features
 from weft.faces.asyncio.tasks import Tasks
-from weft.faces.asyncio.threads import Job, settle
+from weft.faces.asyncio.threads import Job, Threads, settle
 from weft.ports import Clock, Poller
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Loop(Features, Tasks, asyncio.AbstractEventLoop):  # type: ignore[misc]
         self._children: Children | None = None
         self._signal_handlers: dict[int, Handle] = {}
         self._exception_handler: Callable[[Loop, dict[str, Any]], object] | None = None
-        self._default_executor: concurrent.futures.Executor | None = None
+        self._default_executor: Threads | concurrent.futures.Executor | None = None
         self._executor_is_shut_down = False
         self._asyncgens: weakref.WeakSet[AsyncGenerator[Any, Any]] = weakref.WeakSet()
         self._asyncgens_are_shut_down = False
@@ -188,16 +188,18 @@ class Loop(Features, Tasks, asyncio.AbstractEventLoop):  # type: ignore[misc]
             if self._executor_is_shut_down:
                 raise RuntimeError("Executor shutdown has been called")
             if self._default_executor is None:
-                self._default_executor = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="asyncio")
-            executor = self._default_executor
+                self._default_executor = Threads()
+            threads: Any = self._default_executor
+        else:
+            threads = executor
         call = functools.partial(func, *args) if args else func
         if self.observer is not None:
             call = self.observer.job(call)
-        if type(executor) is not concurrent.futures.ThreadPoolExecutor:
-            return asyncio.wrap_future(executor.submit(call), loop=self)
+        if type(threads) is not Threads and type(threads) is not concurrent.futures.ThreadPoolExecutor:
+            return asyncio.wrap_future(threads.submit(call), loop=self)
         job = Job(self, call)
         future = job.future
-        executor.submit(job)
+        threads.submit(job)
         return future  # type: ignore[return-value]  # it is None once the job has begun
 
     def set_default_executor(self, executor: concurrent.futures.Executor) -> None:
