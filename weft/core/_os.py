@@ -33,6 +33,8 @@ OUTBOX_BYTES = 0
 LARGEST_DATAGRAM = 262144
 """Bytes that a datagram can have at most; of a longer one, which only a UNIX socket can carry, the rest is lost."""
 
+read = os.read
+write = os.write
 monotonic_ns = time.monotonic_ns
 copy_context = contextvars.copy_context
 call_one = contextvars.Context.run
@@ -142,7 +144,7 @@ class FdChannel(Channel):
     def recv(self, size: int) -> bytes | None:
         """Return up to `size` bytes, b"" at the end, None when it would block. Raises OSError."""
         try:
-            return os.read(self.fd, size)
+            return read(self.fd, size)
         except (BlockingIOError, InterruptedError):
             return None
 
@@ -156,7 +158,7 @@ class FdChannel(Channel):
     def send(self, data: Any) -> int:
         """Send bytes; return how many the system took, -1 when it would block. Raises OSError."""
         try:
-            return os.write(self.fd, data)
+            return write(self.fd, data)
         except (BlockingIOError, InterruptedError):
             return -1
 

@@ -200,12 +200,6 @@ class Core:
             self.others_unflushed.append(source)
         return True
 
-    def next_unflushed(self) -> Source:
-        """Return one who has written, and forget that it has; there must be one."""
-        source = self.unflushed
-        self.unflushed = self.others_unflushed.pop() if self.others_unflushed else None
-        return source  # type: ignore[return-value]
-
     def take_outbox(self) -> Any:
         """Return an empty outbox. Put it back as `outbox` when everything in it was sent."""
         outbox = self.outbox
@@ -368,7 +362,8 @@ class Core:
                     else:
                         source.ready(poller.ready_events)
                     while self.unflushed is not None:
-                        source = self.next_unflushed()
+                        source = self.unflushed
+                        self.unflushed = self.others_unflushed.pop() if self.others_unflushed else None
                         source.flush()
             except (SystemExit, KeyboardInterrupt):
                 if source is not None:
@@ -464,7 +459,8 @@ class Core:
     def flush(self) -> None:
         """Let what was written during the last callback leave."""
         while self.unflushed is not None:
-            source = self.next_unflushed()
+            source = self.unflushed
+            self.unflushed = self.others_unflushed.pop() if self.others_unflushed else None
             source.flush()
 
     def report_call(self, handle: Handle, error: BaseException) -> None:

@@ -6,7 +6,7 @@ from weft.ports cimport Channel, Observer, StreamTransport
 from weft.transports cimport lifecycle
 
 cdef int OPEN, READ_CLOSED, WRITE_CLOSED
-cdef unsigned int BROKEN, ENDED, READABLE, WRITABLE
+cdef unsigned int READ, BROKEN, ENDED, READABLE, WRITABLE
 cdef Py_ssize_t LEAST_READ, MOST_READ, HIGH_WATER, MOST_JOINED, SMALL_PIECE
 cdef int READS_AN_EVENT, SMALL_READS, PIECES, WARN_AFTER
 
@@ -59,6 +59,7 @@ cdef class Stream(StreamTransport):
     cdef refuse_write(self)
     @cython.locals(sent=Py_ssize_t, offered=Py_ssize_t)
     cpdef flush(self)
+    cdef bint join_others(self) except -1
     cdef int drop(self, Py_ssize_t sent) except -1
     cdef int wait_writable(self) except -1
     cdef all_sent(self)

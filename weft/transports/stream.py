@@ -34,9 +34,10 @@ logger = logging.getLogger("weft")
 OPEN = lifecycle.OPEN
 READ_CLOSED = lifecycle.READ_CLOSED
 WRITE_CLOSED = lifecycle.WRITE_CLOSED
+READ = _os.READ
 BROKEN = _os.ERROR | _os.HANGUP
 ENDED = BROKEN | _os.PEER_CLOSED
-READABLE = _os.READ | ENDED
+READABLE = READ | ENDED
 WRITABLE = _os.WRITE | BROKEN
 LEAST_READ = 16384
 """Bytes asked for by a read, at first. Reads of up to this size go through a buffer that is used again."""
@@ -146,10 +147,11 @@ class Stream(StreamTransport):
 
     def ready(self, events: int) -> None:
         """Send what waits; then read until less comes than is asked for, and give each piece to the protocol."""
-        if self.is_blocked and events & WRITABLE:
-            self.flush()
-        if not events & READABLE:
-            return
+        if events != READ:
+            if self.is_blocked and events & WRITABLE:
+                self.flush()
+            if not events & READABLE:
+                return
         left = READS_AN_EVENT
         while not self.is_reading_paused and (self.state == OPEN or self.state == WRITE_CLOSED):
             if self.data_received is None:
@@ -177,7 +179,7 @@ class Stream(StreamTransport):
                 else:
                     if size > LEAST_READ and count < size >> 2:
                         self.note_small()
-                    if not events & ENDED:
+                    if events == READ or not events & ENDED:
                         return
             left -= 1
             if left == 0:
@@ -376,12 +378,9 @@ class Stream(StreamTransport):
     def flush(self) -> None:
         """Send what the system takes of what was written; wait for writability with the rest."""
         while self.first is not None:
-            if self.others is not None and self.pending <= max(MOST_JOINED, SMALL_PIECE * len(self.others)):
-                self.first = b"".join([self.first, *self.others])
-                self.others = None
+            offered = self.pending
             try:
-                if self.others is None:
-                    offered = self.pending
+                if self.others is None or self.join_others():
                     sent = self.channel.send(self.first)
                 else:
                     chunks = [self.first, *islice(self.others, PIECES - 1)]
@@ -410,6 +409,14 @@ class Stream(StreamTransport):
                     continue
             self.wait_writable()
             return
+
+    def join_others(self) -> bool:
+        """Make one piece of all that waits if that costs less than listing the pieces; return whether it did."""
+        if self.pending > max(MOST_JOINED, SMALL_PIECE * len(self.others)):
+            return False
+        self.first = b"".join([self.first, *self.others])
+        self.others = None
+        return True
 
     def drop(self, sent: int) -> None:
         """Forget the first `sent` bytes of what is to be sent; some remain."""
