@@ -85,6 +85,44 @@ def test_writes_made_within_data_received_leave_together_when_the_event_is_over(
     assert bench.channel.sent == b"abab"
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_what_data_received_wrote_before_an_exit_leaves_when_the_loop_runs_on(bench, error):
+    class Leaves(Witness):
+        def data_received(self, data):
+            bench.stream.write(data)
+            raise error("leaving")
+
+    bench.stream.set_protocol(Leaves())
+    bench.stream.start()
+    bench.channel.incoming = [b"ab"]
+
+    with pytest.raises(error, match="leaving"):
+        bench.tell(_os.READ)
+    bench.turn()
+    bench.turn(lambda: bench.stream.write(b"later"))
+
+    assert bench.channel.calls == [("send", 1), ("send", 1)]
+    assert bench.channel.sent == b"ablater"
+
+
+def test_each_data_received_of_an_event_has_what_it_wrote_leave_before_the_next(bench):
+    class Answers(Witness):
+        def data_received(self, data):
+            sent_before.append(len(bench.channel.sent))
+            bench.stream.write(b"<")
+            bench.stream.write(b">")
+
+    sent_before: list[int] = []
+    bench.stream.set_protocol(Answers())
+    bench.stream.start()
+    bench.channel.incoming = [b"a" * 16384, b"b"]
+
+    bench.tell(_os.READ)
+
+    assert sent_before == [0, 2]
+    assert bench.channel.sent == b"<><>"
+
+
 def test_a_write_outside_of_the_loop_leaves_at_once(bench):
     bench.stream.start()
 

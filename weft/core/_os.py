@@ -117,8 +117,8 @@ class EpollSet(Poller):
     def wait(self, timeout_ns: int) -> int:
         """Wait for events; return how many came. Resolution: a millisecond, rounded up."""
         timeout_s = None if timeout_ns < 0 else min(-(-timeout_ns // 1_000_000) / 1000, LONGEST_WAIT_S)
-        self.events = self.epoll.poll(timeout_s, 512)
-        return len(self.events)
+        self.events = events = self.epoll.poll(timeout_s, 512)
+        return len(events)
 
     def ready_source(self, index: int) -> Source | None:
         """Return whose event it is, None if its descriptor was removed; its mask is in `ready_events`."""

@@ -37,6 +37,8 @@ cdef class Core:
     cdef int take_inbox(self) except -1
     cdef int push_timer(self, TimerHandle timer) except -1
     cdef bint write_later(self, Source source) except -1
+    @cython.locals(source=Source)
+    cdef Source next_unflushed(self)
     @cython.locals(outbox=_os.Outbox)
     cdef _os.Outbox take_outbox(self)
     cdef long long next_connection_number(self)

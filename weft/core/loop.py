@@ -200,6 +200,12 @@ class Core:
             self.others_unflushed.append(source)
         return True
 
+    def next_unflushed(self) -> Source:
+        """Return one who has written, and forget that it has; there must be one."""
+        source = self.unflushed
+        self.unflushed = self.others_unflushed.pop() if self.others_unflushed else None
+        return source  # type: ignore[return-value]
+
     def take_outbox(self) -> Any:
         """Return an empty outbox. Put it back as `outbox` when everything in it was sent."""
         outbox = self.outbox
@@ -362,8 +368,7 @@ class Core:
                     else:
                         source.ready(poller.ready_events)
                     while self.unflushed is not None:
-                        source = self.unflushed
-                        self.unflushed = self.others_unflushed.pop() if self.others_unflushed else None
+                        source = self.next_unflushed()
                         source.flush()
             except (SystemExit, KeyboardInterrupt):
                 if source is not None:
@@ -459,8 +464,7 @@ class Core:
     def flush(self) -> None:
         """Let what was written during the last callback leave."""
         while self.unflushed is not None:
-            source = self.unflushed
-            self.unflushed = self.others_unflushed.pop() if self.others_unflushed else None
+            source = self.next_unflushed()
             source.flush()
 
     def report_call(self, handle: Handle, error: BaseException) -> None:

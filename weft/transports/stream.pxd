@@ -29,14 +29,14 @@ cdef class Stream(StreamTransport):
     cdef unsigned int read_size                          # at most MOST_READ
     cdef unsigned char small_reads, dropped_writes       # at most SMALL_READS and WARN_AFTER
     cdef readonly unsigned char state                    # one of lifecycle.pxd's seven
-    cdef _os.flag is_reading_paused, is_blocked
+    cdef _os.flag is_reading_paused, is_blocked, is_receiving
     cdef readonly _os.flag is_protocol_paused
 
     cpdef greet(self)
     cdef int change(self, int event) except -1
     @cython.locals(interest=cython.uint)
     cdef int watch(self) except -1
-    @cython.locals(left=cython.int, size=Py_ssize_t, count=Py_ssize_t, filled=cython.int, data=bytes)
+    @cython.locals(left=cython.int, size=Py_ssize_t, filled=cython.int, data=bytes)
     cpdef ready(self, unsigned int events)
     cdef int read_again(self, unsigned int events) except -1
     cdef int note_full(self) except -1

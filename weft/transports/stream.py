@@ -83,6 +83,7 @@ class Stream(StreamTransport):
         self.outbox: Any = None  # what is `first` while several small pieces are joined in it
         self.pending = 0
         self.is_blocked = False  # the system takes no more for now
+        self.is_receiving = False  # `data_received` runs; what it writes leaves when it returns
         self.borrower: Any = None  # who sends through the channel for now, instead of `write`
         self.is_protocol_paused = False
         self.high = HIGH_WATER
@@ -169,15 +170,20 @@ class Stream(StreamTransport):
                     if data is not None:
                         self.peer_ended()
                     return
-                count = len(data)
-                if self.loop.observer is None:
-                    _os.call_two(self.context, self.data_received, self.protocol, data)
-                else:
-                    self.receive_observed(data, count)
-                if count == size:
+                self.is_receiving = True
+                try:
+                    if self.loop.observer is None:
+                        _os.call_two(self.context, self.data_received, self.protocol, data)
+                    else:
+                        self.receive_observed(data, len(data))
+                finally:
+                    self.is_receiving = False
+                if self.first is not None and not self.is_blocked:
+                    self.flush()
+                if len(data) == size:
                     self.note_full()
                 else:
-                    if size > LEAST_READ and count < size >> 2:
+                    if size > LEAST_READ and len(data) < size >> 2:
                         self.note_small()
                     if events == READ or not events & ENDED:
                         return
@@ -202,7 +208,9 @@ class Stream(StreamTransport):
             self.fail(error)
 
     def interrupted(self) -> None:
-        """Go on in the next turn: what the interrupted call was to read is still there."""
+        """Go on in the next turn: what the interrupted call was to read, or had written, is still there."""
+        if self.first is not None and not self.is_blocked:
+            self.loop.write_later(self)
         if self.loop.poller.is_edge_triggered:
             self.read_again(_os.READ | _os.PEER_CLOSED)
 
@@ -298,12 +306,12 @@ class Stream(StreamTransport):
         if self.borrower is not None:
             raise RuntimeError("unable to write; sendfile is in progress")
         size = len(data)
-        if size == 0:
+        if not size:
             return
         if self.first is None:
             self.first = data
             self.pending = size
-            if size >= HIGH_WATER or not self.loop.write_later(self):
+            if size >= HIGH_WATER or not (self.is_receiving or self.loop.write_later(self)):
                 self.flush()
             return
         if _os.OUTBOX_BYTES and self.use_outbox(size):
@@ -349,7 +357,7 @@ class Stream(StreamTransport):
         if self.is_blocked:
             if self.pending > self.high:
                 self.hold_protocol(True)
-        elif self.pending >= HIGH_WATER or (is_first and not self.loop.write_later(self)):
+        elif self.pending >= HIGH_WATER or (is_first and not (self.is_receiving or self.loop.write_later(self))):
             self.flush()
 
     def leave_outbox(self) -> None:
