@@ -17,6 +17,7 @@ COMPILED_MODULES = (
     "weft.core._os",
     "weft.core.clock",
     "weft.core.handle",
+    "weft.core.ready",
     "weft.core.timers",
     "weft.core.epoll",
     "weft.core.loop",

@@ -1,20 +1,20 @@
 cimport cython
 from weft.core cimport _os
 from weft.core.handle cimport Handle, make_handle
+from weft.core.ready cimport ReadyQueue
 from weft.core.timers cimport TimerHandle, TimerHeap, make_timer
 from weft.ports cimport Clock, Observer, Poller, Source
 
 cdef long long FOREVER_NS
 cdef long long POLL_WITHIN_NS
-cdef int SHORT_RING, LONG_RING, MOST_UNPOLLED, SPINNING
+cdef int MOST_UNPOLLED, SPINNING
 
 cdef class Core:
     cdef readonly Poller poller
     cdef readonly Clock clock
     cdef readonly long long busy_poll_ns
     cdef TimerHeap timers
-    cdef list ring
-    cdef readonly Py_ssize_t head, tail
+    cdef ReadyQueue ready
     cdef readonly object inbox
     cdef Source unflushed
     cdef list others_unflushed
@@ -32,8 +32,6 @@ cdef class Core:
     cdef public Observer observer
 
     cdef int push(self, Handle handle) except -1
-    cdef int grow(self) except -1
-    cdef int shrink(self) except -1
     cdef int take_inbox(self) except -1
     cdef int push_timer(self, TimerHandle timer) except -1
     cdef bint write_later(self, Source source) except -1
@@ -44,8 +42,6 @@ cdef class Core:
     cdef long long next_connection_number(self)
     @cython.locals(later=Py_ssize_t, due=Py_ssize_t)
     cdef int first_turn(self) except -1
-    @cython.locals(ring=list, last=Py_ssize_t, handle=Handle, _=Py_ssize_t)
-    cdef int put_behind(self, Py_ssize_t count) except -1
     cdef int turn(self) except -1
     @cython.locals(now=cython.longlong)
     cdef bint is_to_poll(self) except -1
@@ -63,7 +59,7 @@ cdef class Core:
     cdef int dispatch(self) except -1
     @cython.locals(timers=TimerHeap, timer=TimerHandle, now=cython.longlong)
     cdef move_due(self)
-    @cython.locals(index=Py_ssize_t, handle=Handle)
+    @cython.locals(ready=ReadyQueue, handle=Handle)
     cdef int run_ready(self, Py_ssize_t left) except -1
     @cython.locals(observer=Observer)
     cdef run_observed(self, Handle handle)

@@ -28,6 +28,7 @@ from typing import Any
 
 from weft.core import _os
 from weft.core.handle import Handle, make_handle
+from weft.core.ready import ReadyQueue
 from weft.core.timers import TimerHandle, TimerHeap, make_timer
 from weft.ports import Clock, Observer, Poller, Source
 
@@ -35,10 +36,6 @@ FOREVER_NS = 1 << 62
 """Later than any clock will show: 146 years."""
 POLL_WITHIN_NS = 10_000
 MOST_UNPOLLED = 16
-SHORT_RING = 64
-LONG_RING = 8192
-"""A ready queue of so many slots is long: until their turn has come, the garbage collector is kept from its calls, or
-it would go through all of them again and again."""
 SPINNING = 16
 """So many polls in a row that had not to wait and found nothing: from then on some are left out."""
 
@@ -54,10 +51,7 @@ class Core:
         self.busy_poll_ns = to_ns(busy_poll_s)
         """How long a wait polls again and again before it blocks; 0: not at all."""
         self.timers = TimerHeap()
-        # The ready queue: a ring in a list whose length is a power of two. Slots that are free hold None.
-        self.ring: list[Handle | None] = [None] * SHORT_RING
-        self.head = 0
-        self.tail = 0
+        self.ready = ReadyQueue()
         self.inbox: deque[Handle] = deque()
         self.inbox_is_filled = False
         # Who has written during the running callback: one in most cases, and then others, in a list.
@@ -138,12 +132,7 @@ class Core:
 
     def push(self, handle: Handle) -> None:
         """Put a call at the end of the ready queue."""
-        if self.tail - self.head == len(self.ring):
-            self.grow()
-        self.ring[self.tail & (len(self.ring) - 1)] = handle
-        self.tail += 1
-        if len(self.ring) >= LONG_RING:
-            _os.untrack(handle, handle.context)
+        self.ready.push(handle)
         if self.observer is not None:
             self.observer.scheduled(handle)
 
@@ -153,32 +142,14 @@ class Core:
 
     def waiting(self) -> list[Handle]:
         """Return the calls that are still to be made: those that are ready, then those with a moment, in no order."""
-        first = self.head & (len(self.ring) - 1)
-        ready = self.ring[first:] + self.ring[:first]
-        return [handle for handle in ready + self.timers.heap if handle is not None]
-
-    def grow(self) -> None:
-        """Double the ready queue's ring, its calls in order from index 0."""
-        first = self.head & (len(self.ring) - 1)
-        self.ring = self.ring[first:] + self.ring[:first] + [None] * len(self.ring)
-        self.tail -= self.head
-        self.head = 0
-
-    def shrink(self) -> None:
-        """Give the ready queue a short ring, with nothing in it."""
-        self.ring = [None] * SHORT_RING
-        self.head = 0
-        self.tail = 0
+        return [*self.ready.calls(), *self.timers.heap]
 
     def clear(self) -> None:
         """Forget every call and every timer; none of them will run, and no more are taken."""
         self.is_over = True
         self.with_done = None
-        for handle in self.ring:
-            if handle is not None:
-                _os.track(handle, handle.context)
         self.inbox.clear()
-        self.shrink()
+        self.ready.clear()
         for timer in list(self.timers.heap):
             timer.cancel()
 
@@ -243,31 +214,20 @@ class Core:
                 self.wait()
             if self.inbox_is_filled:
                 self.take_inbox()
-            self.run_ready(self.tail - self.head)
+            self.run_ready(self.ready.count)
             if self.inbox_is_filled:
                 self.take_inbox()
-            later = self.tail - self.head
+            later = self.ready.count
             self.dispatch()
             if self.timers.heap:
                 self.move_due()
-            due = self.tail - self.head - later
-            self.put_behind(later)
+            due = self.ready.count - later
+            self.ready.put_behind(later)
             self.run_ready(due)
             if self.unflushed is not None:
                 self.flush()
         finally:
             self.in_turn = False
-
-    def put_behind(self, count: int) -> None:
-        """Move the first calls of the ready queue to its end, in order."""
-        ring = self.ring
-        last = len(ring) - 1
-        for _ in range(count):
-            handle = ring[self.head & last]
-            ring[self.head & last] = None
-            ring[self.tail & last] = handle
-            self.head += 1
-            self.tail += 1
 
     def turn(self) -> None:
         """Turn once: wait, dispatch, move what is due, run what is ready."""
@@ -280,8 +240,8 @@ class Core:
                 self.take_inbox()
             if self.timers.heap:
                 self.move_due()
-            if self.head != self.tail:
-                self.run_ready(self.tail - self.head)
+            if self.ready.count:
+                self.run_ready(self.ready.count)
             if self.unflushed is not None:
                 self.flush()
         finally:
@@ -289,7 +249,7 @@ class Core:
 
     def is_to_poll(self) -> bool:
         """Return whether this turn of many that are busy with calls polls; count those that do not."""
-        if self.head != self.tail:
+        if self.ready.count:
             now = self.clock.now_ns()
             if self.turns_unpolled < MOST_UNPOLLED and now < self.poll_due_ns:
                 self.turns_unpolled += 1
@@ -301,8 +261,6 @@ class Core:
     def wait(self) -> None:
         """Poll for events, for as long as nothing else is to be done."""
         timeout_ns = self.timeout_ns()
-        if timeout_ns and len(self.ring) >= LONG_RING:
-            self.shrink()
         self.event_index = 0
         self.event_count = 0
         observer = self.observer
@@ -341,7 +299,7 @@ class Core:
 
     def timeout_ns(self) -> int:
         """Return how long a wait may last: 0 if anything is ready, -1 if nothing is to come but events."""
-        if self.head != self.tail or self.is_stopping or self.inbox_is_filled or self.unflushed is not None:
+        if self.ready.count or self.is_stopping or self.inbox_is_filled or self.unflushed is not None:
             return 0
         if not self.timers.heap:
             return -1
@@ -394,17 +352,13 @@ class Core:
 
     def run_ready(self, left: int) -> None:
         """Run the first calls of the ready queue: those that were ready when the turn came to them, and no others."""
+        ready = self.ready
         handle: Any = None
         while left > 0:
             try:
                 while left > 0:
-                    index = self.head & (len(self.ring) - 1)
-                    handle = self.ring[index]
-                    self.ring[index] = None
-                    self.head += 1
+                    handle = ready.pop()
                     left -= 1
-                    if len(self.ring) >= LONG_RING:
-                        _os.track(handle, handle.context)
                     if self.is_debugging:
                         self.run_timed(handle)
                     elif self.observer is None:
@@ -419,6 +373,7 @@ class Core:
             except BaseException as error:
                 self.report_call(handle, error)
         handle = None  # so that a traceback that keeps this frame does not keep the call
+        ready.trim()
 
     def run_observed(self, handle: Handle) -> None:
         """Run one call, and tell the observer of its begin and its end."""
