@@ -34,10 +34,12 @@ from weft.ports import Clock, Observer, Poller, Source
 
 FOREVER_NS = 1 << 62
 """Later than any clock will show: 146 years."""
-POLL_WITHIN_NS = 10_000
-MOST_UNPOLLED = 16
 SPINNING = 16
-"""So many polls in a row that had not to wait and found nothing: from then on some are left out."""
+"""So many polls in a row that had not to wait and found nothing: from then on some are left out, ..."""
+MOST_UNPOLLED = 16
+"""... so many turns in a row ..."""
+POLL_WITHIN_NS = 10_000
+"""... and for so long, at most."""
 
 
 class Core:
@@ -53,6 +55,7 @@ class Core:
         self.timers = TimerHeap()
         self.ready = ReadyQueue()
         self.inbox: deque[Handle] = deque()
+        """The calls that other threads left. They say so, once they have, in the next; and wake the poller."""
         self.inbox_is_filled = False
         # Who has written during the running callback: one in most cases, and then others, in a list.
         self.unflushed: Source | None = None
@@ -308,7 +311,10 @@ class Core:
         return max(0, left)
 
     def dispatch(self) -> None:
-        """Hand each event of the last wait to its source, and let what it wrote leave."""
+        """Hand each event of the last wait to its source, and let what others wrote meanwhile leave.
+
+        One `try` serves them all; after an exception the outer loop goes on with the next.
+        """
         poller = self.poller
         is_debugging = self.is_debugging
         index = self.event_index
@@ -326,7 +332,7 @@ class Core:
                     else:
                         source.ready(poller.ready_events)
                     while self.unflushed is not None:
-                        source = self.next_unflushed()
+                        source = self.next_unflushed()  # who fails, if that fails
                         source.flush()
             except (SystemExit, KeyboardInterrupt):
                 if source is not None:
@@ -351,7 +357,10 @@ class Core:
             self.push(timer)
 
     def run_ready(self, left: int) -> None:
-        """Run the first calls of the ready queue: those that were ready when the turn came to them, and no others."""
+        """Run the first calls of the ready queue: those that were ready when the turn came to them, and no others.
+
+        One `try` serves them all, as in `dispatch`.
+        """
         ready = self.ready
         handle: Any = None
         while left > 0:
