@@ -1,4 +1,4 @@
-"""A ready queue of many thousands of calls: in order, and none is kept from the garbage collector for good."""
+"""Many thousands of calls, ready or with a moment: in order, and none is kept from the garbage collector for good."""
 
 import gc
 import weakref
@@ -78,3 +78,50 @@ def test_after_a_rest_the_queue_works_as_before(loop):
 
     assert told == [*range(MANY), *range(MANY)]
     assert left_of(made) == 0
+
+
+def timed(loop: weft.Loop, told: list[int]) -> list[weakref.ref[Owner]]:
+    """Return owners of a timer each, the last of which is due first."""
+
+    class Timed(Owner):
+        def __init__(self, number: int) -> None:
+            self.told = told
+            self.number = number
+            self.handle = loop.call_at(-number, self.called)
+
+    return [weakref.ref(Timed(number)) for number in range(MANY)]
+
+
+def test_many_timers_fire_in_order_and_their_owners_go(loop):
+    told: list[int] = []
+    made = timed(loop, told)
+    assert left_of(made) == MANY
+
+    loop.call_at(0, loop.stop)
+    loop.run_forever()
+
+    assert told == list(reversed(range(MANY)))
+    assert left_of(made) == 0
+
+
+def test_many_timers_that_are_cancelled_do_not_fire_and_their_owners_go(loop):
+    told: list[int] = []
+    made = timed(loop, told)
+    for owner in made:
+        found = owner()
+        assert found is not None
+        found.handle.cancel()
+    del found
+
+    assert left_of(made) == 0
+    assert told == []
+
+
+def test_many_timers_that_a_closed_loop_drops_let_their_owners_go(loop):
+    told: list[int] = []
+    made = timed(loop, told)
+
+    loop.close()
+
+    assert left_of(made) == 0
+    assert told == []

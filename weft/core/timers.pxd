@@ -2,6 +2,8 @@ cimport cython
 from weft.core cimport _os
 from weft.core.handle cimport Handle
 
+cdef int MANY
+
 cdef class TimerHandle(Handle):
     cdef readonly long long when_ns
     cdef readonly long long number

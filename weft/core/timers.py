@@ -14,6 +14,10 @@ from typing import Any
 from weft.core import _os
 from weft.core.handle import Handle
 
+MANY = 8192
+"""From so many timers on, the garbage collector is kept from those that are made until they leave: it would go
+through all of them again and again."""
+
 
 class TimerHandle(Handle):
     """A call with a moment: `call_later` and `call_at` return one. A cancelled timer leaves the heap at once."""
@@ -55,6 +59,8 @@ class TimerHeap:
         timer.number = self.made
         timer.heap = self
         self.heap.append(timer)
+        if len(self.heap) >= MANY:
+            _os.untrack(timer, timer.context)
         self.rise(len(self.heap) - 1, timer)
 
     def remove(self, timer: TimerHandle) -> None:
@@ -63,6 +69,7 @@ class TimerHeap:
         last = self.heap.pop()
         timer.heap = None
         timer.index = -1
+        _os.track(timer, timer.context)
         if last is timer:
             return
         if index > 0 and is_sooner(last, self.heap[(index - 1) >> 1]):
