@@ -146,7 +146,7 @@ def test_a_session_with_the_debugger_shows_a_turn_of_wefts_loop():
 
     assert session.startswith("$ WEFT_PURE=1 python -m pdb one_turn.py\n> one_turn.py(1)<module>()\n")
     assert session.count("> weft/core/loop.py") >= 2
-    assert "(Pdb) p self.tail - self.head, len(self.timers.heap), self.timeout_ns()\n(1, 1, 0)\n" in session
+    assert "(Pdb) p self.ready.count, len(self.timers.heap), self.timeout_ns()\n(1, 1, 0)\n" in session
     assert "-> self.wait()" in session
     assert "Error" not in session
 
