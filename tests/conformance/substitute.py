@@ -165,7 +165,7 @@ def moved_class(tally: Tally, loop_class: Any) -> type:
 
         @property
         def _ready(self) -> range:
-            return range(self.tail - self.head + len(self.inbox))
+            return range(self.ready.count + len(self.inbox))
 
         def time(self) -> float:
             return self._moved_clock.now_s

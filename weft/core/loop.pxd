@@ -14,7 +14,7 @@ cdef class Core:
     cdef readonly Clock clock
     cdef readonly long long busy_poll_ns
     cdef TimerHeap timers
-    cdef ReadyQueue ready
+    cdef readonly ReadyQueue ready
     cdef readonly object inbox
     cdef Source unflushed
     cdef list others_unflushed
