@@ -184,14 +184,13 @@ class Loop(Features, Tasks, asyncio.AbstractEventLoop):  # type: ignore[misc]
             from weft.faces.asyncio import debugging
 
             debugging.check_callback(func, "run_in_executor")
-        if executor is None:
+        threads: Any = executor
+        if threads is None:
             if self._executor_is_shut_down:
                 raise RuntimeError("Executor shutdown has been called")
             if self._default_executor is None:
                 self._default_executor = Threads()
-            threads: Any = self._default_executor
-        else:
-            threads = executor
+            threads = self._default_executor
         call = functools.partial(func, *args) if args else func
         if self.observer is not None:
             call = self.observer.job(call)

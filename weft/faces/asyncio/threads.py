@@ -85,15 +85,8 @@ class Threads:
     def submit(self, job: Job) -> None:
         """Have the job done. Raises RuntimeError, and it is not done, if it needs a thread and none can start."""
         self._jobs.append(job)
-        try:
-            self._waiting.popitem()[0].release()
-            return
-        except KeyError:
-            pass
-        try:
-            self._places.pop()
-        except IndexError:
-            return  # as many workers as there may be look for jobs before they wait or go
+        if self._wake_one() or not take_one(self._places):
+            return  # without a place, as many workers as there may be look for jobs before they wait or go
         ticket: list[None] = [None]  # the worker takes it as it begins, or we do to call it off
         try:
             self._executor.submit(self._work, ticket)
@@ -103,9 +96,7 @@ class Threads:
 
     def _take_back(self, ticket: list[None], job: Job) -> bool:
         """Call off a worker for which no thread could be started, and its job; return whether that was in time."""
-        try:
-            ticket.pop()
-        except IndexError:
+        if not take_one(ticket):
             return False
         self._places.append(None)
         try:
@@ -117,19 +108,23 @@ class Threads:
     def shutdown(self, wait: bool = True) -> None:
         """Let the threads end once the jobs are done; wait for that if asked. Nothing may be submitted any more."""
         self._is_ending = True
-        while self._waiting:
-            try:
-                self._waiting.popitem()[0].release()
-            except KeyError:
-                pass  # it has just gone by itself
+        while self._wake_one():
+            pass
         self._executor.shutdown(wait)
+
+    def _wake_one(self) -> bool:
+        """Wake a worker that waits; return whether there was one."""
+        try:
+            bell, _ = self._waiting.popitem()
+        except KeyError:
+            return False
+        bell.release()
+        return True
 
     # -- in the pool's threads
 
     def _work(self, ticket: list[None]) -> None:
-        try:
-            ticket.pop()
-        except IndexError:
+        if not take_one(ticket):
             return  # called off
         while True:
             try:
@@ -138,12 +133,8 @@ class Threads:
                     self._do_jobs()
             finally:
                 self._places.append(None)
-            if not self._jobs:
-                return
-            try:
-                self._places.pop()
-            except IndexError:
-                return  # who took it sends a worker
+            if not self._jobs or not take_one(self._places):
+                return  # who took the place sends a worker
 
     def _do_jobs(self) -> None:
         while self._jobs:
@@ -162,6 +153,15 @@ class Threads:
         is_called = bool(self._jobs) or (not self._is_ending and bell.acquire(timeout=LINGER_S))
         self._waiting.pop(bell, None)
         return is_called or bool(self._jobs)
+
+
+def take_one(tokens: list[None]) -> bool:
+    """Take a token out; return whether there was one. Of several threads that try at once, each gets another."""
+    try:
+        tokens.pop()
+    except IndexError:
+        return False
+    return True
 
 
 def settle(future: asyncio.Future[Any], result: Any = None, error: BaseException | None = None) -> None:
