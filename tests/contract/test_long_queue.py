@@ -1,7 +1,12 @@
 """Many thousands of calls, ready or with a moment: in order, and none is kept from the garbage collector for good."""
 
+import asyncio
 import gc
 import weakref
+from collections.abc import Callable
+from functools import partial
+
+import pytest
 
 import weft
 
@@ -11,17 +16,29 @@ MANY = 20_000
 class Owner:
     """Holds the handle of a call of its own method: a cycle, which only the collector can free."""
 
-    def __init__(self, loop: weft.Loop, told: list[int], number: int) -> None:
+    def __init__(self, told: list[int], number: int, schedule: Callable[..., asyncio.Handle]) -> None:
         self.told = told
         self.number = number
-        self.handle = loop.call_soon(self.called)
+        self.handle = schedule(self.called)
 
     def called(self) -> None:
         self.told.append(self.number)
 
 
 def owners(loop: weft.Loop, told: list[int]) -> list[weakref.ref[Owner]]:
-    return [weakref.ref(Owner(loop, told, number)) for number in range(MANY)]
+    return [weakref.ref(Owner(told, number, loop.call_soon)) for number in range(MANY)]
+
+
+def timed(loop: weft.Loop, told: list[int]) -> list[weakref.ref[Owner]]:
+    """Return owners of a timer each, the last of which is due first."""
+    return [weakref.ref(Owner(told, number, partial(loop.call_at, -number))) for number in range(MANY)]
+
+
+def cancel_all(made: list[weakref.ref[Owner]]) -> None:
+    for owner in made:
+        found = owner()
+        assert found is not None
+        found.handle.cancel()
 
 
 def left_of(made: list[weakref.ref[Owner]]) -> int:
@@ -44,11 +61,7 @@ def test_many_calls_run_in_order_and_their_owners_go(loop):
 def test_many_calls_that_are_cancelled_do_not_run_and_their_owners_go(loop):
     told: list[int] = []
     made = owners(loop, told)
-    for owner in made:
-        found = owner()
-        assert found is not None
-        found.handle.cancel()
-    del found
+    cancel_all(made)
 
     loop.call_soon(loop.stop)
     loop.run_forever()
@@ -57,9 +70,10 @@ def test_many_calls_that_are_cancelled_do_not_run_and_their_owners_go(loop):
     assert left_of(made) == 0
 
 
-def test_many_calls_that_a_closed_loop_drops_let_their_owners_go(loop):
+@pytest.mark.parametrize("make", [owners, timed])
+def test_many_calls_that_a_closed_loop_drops_let_their_owners_go(loop, make):
     told: list[int] = []
-    made = owners(loop, told)
+    made = make(loop, told)
 
     loop.close()
 
@@ -80,18 +94,6 @@ def test_after_a_rest_the_queue_works_as_before(loop):
     assert left_of(made) == 0
 
 
-def timed(loop: weft.Loop, told: list[int]) -> list[weakref.ref[Owner]]:
-    """Return owners of a timer each, the last of which is due first."""
-
-    class Timed(Owner):
-        def __init__(self, number: int) -> None:
-            self.told = told
-            self.number = number
-            self.handle = loop.call_at(-number, self.called)
-
-    return [weakref.ref(Timed(number)) for number in range(MANY)]
-
-
 def test_many_timers_fire_in_order_and_their_owners_go(loop):
     told: list[int] = []
     made = timed(loop, told)
@@ -107,21 +109,7 @@ def test_many_timers_fire_in_order_and_their_owners_go(loop):
 def test_many_timers_that_are_cancelled_do_not_fire_and_their_owners_go(loop):
     told: list[int] = []
     made = timed(loop, told)
-    for owner in made:
-        found = owner()
-        assert found is not None
-        found.handle.cancel()
-    del found
-
-    assert left_of(made) == 0
-    assert told == []
-
-
-def test_many_timers_that_a_closed_loop_drops_let_their_owners_go(loop):
-    told: list[int] = []
-    made = timed(loop, told)
-
-    loop.close()
+    cancel_all(made)
 
     assert left_of(made) == 0
     assert told == []

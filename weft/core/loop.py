@@ -55,7 +55,7 @@ class Core:
         self.timers = TimerHeap()
         self.ready = ReadyQueue()
         self.inbox: deque[Handle] = deque()
-        """The calls that other threads left. They say so, once they have, in the next; and wake the poller."""
+        """The calls of other threads. Who leaves one says so in `inbox_is_filled`, and then wakes the poller."""
         self.inbox_is_filled = False
         # Who has written during the running callback: one in most cases, and then others, in a list.
         self.unflushed: Source | None = None
