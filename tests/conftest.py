@@ -1,10 +1,14 @@
-"""What every test has: the build that it was asked to run, Ctrl-C that interrupts, a collector with little to do."""
+"""What every test has: the build that it was asked to run, Ctrl-C that interrupts, a collector with little to do.
+
+Examples may take as long as they take.
+"""
 
 import gc
 import os
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import weft
 from weft.transports.uring import why_no_uring
@@ -12,6 +16,9 @@ from weft.transports.uring import why_no_uring
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A run that a shell started in the background ignores Ctrl-C, and so would every program that a test starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+settings.register_profile("weft", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("weft")
 
 
 def pytest_report_header(config: pytest.Config) -> str:

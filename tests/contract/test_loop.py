@@ -227,7 +227,7 @@ def test_many_more_calls_than_the_queue_began_with_all_run_in_order(loop):
     assert ran == list(range(10_000))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 150), st.lists(st.integers(0, 5), max_size=40)), min_size=1, max_size=8))
 def test_the_ready_queue_grows_without_losing_or_reordering_a_call(rounds):
     """Each round makes calls from outside, and each of some calls makes a few more from inside."""

@@ -16,6 +16,8 @@ import pytest
 import weft
 from weft.faces.asyncio import threads as own
 
+from .conftest import BOUND_S
+
 
 async def answer(value=42):
     await asyncio.sleep(0)
@@ -367,18 +369,22 @@ def test_an_exception_of_a_call_in_the_executor_holds_nothing_that_only_the_coll
 
     async def main():
         held = Held()
-        gone = weakref.ref(held)
+        watching = weakref.ref(held, lambda _: gone.set())
         try:
             await loop.run_in_executor(None, fail, held)
         except ValueError:
             pass
         del held
-        await loop.run_in_executor(None, lambda: None)  # the pool's thread has let go of the job before
-        return gone
+        return watching
 
+    gone = threading.Event()
     gc.disable()
     try:
-        assert loop.run_until_complete(main())() is None
+        watching = loop.run_until_complete(main())
+        assert gone.wait(BOUND_S / 2), (
+            "the collector alone would free it"
+        )  # the pool's thread lets go of it in a moment
+        assert watching() is None
     finally:
         gc.enable()
 

@@ -233,6 +233,18 @@ def test_calls_that_are_ready_run_before_timers_that_fall_due(bench):
     assert bench.ran == ["soon", "timer"]
 
 
+def test_a_timer_that_falls_due_during_a_run_s_first_call_runs_behind_what_that_call_scheduled(bench):
+    def first():
+        bench.loop.call_later(1, bench.ran.append, "timer")
+        bench.loop.call_soon(bench.ran.append, "soon")
+        bench.clock.ns += 2 * SECOND_NS
+
+    bench.loop.call_soon(first)
+    bench.run_until(3)
+
+    assert bench.ran == ["soon", "timer"]
+
+
 def test_a_timer_runs_in_the_context_it_was_given(bench):
     import contextvars
 
@@ -276,7 +288,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(STEPS)
 def test_any_mixture_of_adding_cancelling_and_running_keeps_the_order_of_a_sorted_list(steps):
     waiting: list[tuple[int, int]] = []
@@ -302,7 +314,7 @@ def test_any_mixture_of_adding_cancelling_and_running_keeps_the_order_of_a_sorte
     assert bench.ran == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.floats(-10, 10), st.booleans(), st.floats(0, 1)), min_size=1, max_size=60))
 def test_cancelling_at_any_place_in_any_order_leaves_the_others_in_order(timers):
     with contextlib.closing(Bench()) as bench:

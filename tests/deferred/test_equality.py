@@ -15,7 +15,7 @@ def quiet():
     quiet_twisted()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(programs())
 def test_a_program_leaves_the_same_trace_on_twisted_and_on_weft(program):
     compare(program)

@@ -110,7 +110,7 @@ def did(step, side):
     return REASONS[step.outcome]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(programs())
 def test_a_picture_can_be_drawn_at_any_time_and_tells_the_path(program):
     run = DrawingRun(program)

@@ -3,7 +3,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.figures import Panel, svg
@@ -23,7 +23,7 @@ def words(document):
     return [text.text for text in ElementTree.fromstring(document).iter(f"{SVG}text")]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(st.builds(Panel, st.text(max_size=9), timelines(), st.text(max_size=40)), max_size=3), st.text())
 def test_any_timeline_gives_well_formed_xml_that_says_what_it_is(panels, title):
     document = svg(panels, title=title)

@@ -2,7 +2,7 @@ import io
 import sys
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -20,7 +20,7 @@ def printed(panels, width, **options):
     return console.file.getvalue()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(
     st.lists(st.builds(Panel, st.text(max_size=9), timelines(), st.text(max_size=40)), max_size=3),
     st.sampled_from([1, 20, 40, 57, 80, 120, 200]),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.errors import RecordingError
@@ -210,7 +210,7 @@ def test_a_version_that_is_unknown_is_refused_and_both_versions_told(scratch: Pa
     assert f"of version {version} of the format, and this Weft reads version {VERSION}" in message
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(st.data())
 def test_a_flipped_byte_anywhere_is_seen(scratch: Path, saved: bytes, data: st.DataObject) -> None:
     damaged = bytearray(saved)
@@ -221,7 +221,7 @@ def test_a_flipped_byte_anywhere_is_seen(scratch: Path, saved: bytes, data: st.D
     refusal(scratch, bytes(damaged))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(junk=st.binary(max_size=100), count=st.integers(0, 2**32 - 1), size=st.integers(0, 2**32 - 1))
 def test_junk_after_a_right_magic_is_refused_whatever_sizes_it_tells(
     scratch: Path, junk: bytes, count: int, size: int
@@ -332,7 +332,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(
     changes=st.dictionaries(st.sampled_from(sorted(HEADER)), JSON, max_size=3),
     fields=st.lists(st.tuples(U64, st.integers(-(2**63), 2**63 - 1), U32, st.integers(0, 255), st.integers(0, 99))),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.record import Recording, Timeline, events
@@ -67,13 +67,13 @@ def check(timeline: Timeline, records: list[Record]) -> None:
         assert end == max(0, *(record.time_ns - records[0].time_ns for record in records))
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 @given(recordings(is_ascending=True))
 def test_any_records_in_order_of_time_give_a_timeline_that_keeps_its_promises(recording: Recording) -> None:
     check(recording.timeline(), list(recording))
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 @given(recordings(is_ascending=False))
 def test_times_out_of_order_give_one_too(recording: Recording) -> None:
     check(recording.timeline(), list(recording))

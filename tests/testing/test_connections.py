@@ -45,7 +45,7 @@ def test_after_the_last_of_an_iterator_s_fragments_everything_comes_at_once(loop
     assert witness.calls[1:4] == [b"ab", b"c", b"defgh"]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     pieces=st.lists(st.binary(max_size=300), max_size=20),
     seed=st.integers(0, 1 << 30),

@@ -40,7 +40,7 @@ cdef class Core:
     @cython.locals(outbox=_os.Outbox)
     cdef _os.Outbox take_outbox(self)
     cdef long long next_connection_number(self)
-    @cython.locals(later=Py_ssize_t, due=Py_ssize_t)
+    @cython.locals(first=Py_ssize_t, due=Py_ssize_t, behind=Py_ssize_t, of_events=Py_ssize_t)
     cdef int first_turn(self) except -1
     cdef int turn(self) except -1
     @cython.locals(now=cython.longlong)

@@ -208,8 +208,8 @@ class Core:
     def first_turn(self) -> None:
         """Turn once as a run begins: the calls that are ready already run before the events of the poll.
 
-        What those calls schedule belongs to the next turn, as ever, and stays behind what this turn's events and
-        timers made ready: after `call_soon(stop)` it waits for the next run.
+        Which timers are due is asked before those calls run, and they run behind the events. What the calls schedule
+        belongs to the next turn, as ever: after `call_soon(stop)` it waits for the next run.
         """
         self.in_turn = True
         try:
@@ -217,16 +217,18 @@ class Core:
                 self.wait()
             if self.inbox_is_filled:
                 self.take_inbox()
-            self.run_ready(self.ready.count)
-            if self.inbox_is_filled:
-                self.take_inbox()
-            later = self.ready.count
-            self.dispatch()
+            first = self.ready.count
             if self.timers.heap:
                 self.move_due()
-            due = self.ready.count - later
-            self.ready.put_behind(later)
-            self.run_ready(due)
+            due = self.ready.count - first
+            self.run_ready(first)
+            if self.inbox_is_filled:
+                self.take_inbox()
+            behind = self.ready.count
+            self.dispatch()
+            of_events = self.ready.count - behind
+            self.ready.put_behind(behind)
+            self.run_ready(of_events + due)
             if self.unflushed is not None:
                 self.flush()
         finally:
