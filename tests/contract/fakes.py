@@ -40,7 +40,7 @@ class FakePoller(Poller):
 
     def wait(self, timeout_ns: int) -> int:
         self.waits.append(timeout_ns)
-        self.told, self.coming = self.coming, []
+        self.told, self.coming = [(fd, events) for fd, events in self.coming if fd in self.sources], []
         if not self.told and timeout_ns > 0:
             self.clock.ns += timeout_ns
         return len(self.told)

@@ -1,10 +1,9 @@
 """The loop: one thread of control, passed through every task in turn. One turn is:
 
 1. Work out how long to wait: not at all if calls are ready, else until the next timer, else until woken.
-2. Poll, and hand each ready descriptor to its source, which reads, writes or accepts, within a bound. A loop that
-   was asked to (`busy_poll_s`) polls for a while without blocking first.
-3. Take in the calls that other threads left, and move the timers that are due to the ready queue: soonest first,
-   equal moments in the order in which they were made.
+2. Poll, take in the calls that other threads left, and hand each ready descriptor to its source, which reads, writes
+   or accepts, within a bound. A loop that was asked to (`busy_poll_s`) polls for a while without blocking first.
+3. Move the timers that are due to the ready queue: soonest first, equal moments in the order in which they were made.
 4. Run the calls that were ready when that was done; what they schedule belongs to the next turn.
 
 A run begins with the calls that were ready before it: in its first turn they come before the events of the poll, so
@@ -235,14 +234,14 @@ class Core:
             self.in_turn = False
 
     def turn(self) -> None:
-        """Turn once: wait, dispatch, move what is due, run what is ready."""
+        """Turn once: wait, take the inbox, dispatch, move what is due, run what is ready."""
         self.in_turn = True
         try:
             if self.event_index >= self.event_count and (self.empty_polls < SPINNING or self.is_to_poll()):
                 self.wait()
-            self.dispatch()
             if self.inbox_is_filled:
                 self.take_inbox()
+            self.dispatch()
             if self.timers.heap:
                 self.move_due()
             if self.ready.count:

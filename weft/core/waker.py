@@ -54,7 +54,7 @@ class Waker(Source):
     def ready(self, events: int) -> None:
         """Take the bytes, and tell of the signals among them.
 
-        The loop empties its inbox after this, in the same turn: a call that is left there from now on wakes again.
+        A call that another thread leaves meanwhile need not wake: the loop looks into its inbox before it waits.
         """
         try:
             data = os.read(self.inner, 4096)

@@ -49,6 +49,8 @@ cdef class Read(Awaited):
 
     @cython.locals(reader=ReaderBase, data=bytes, state=cython.int)
     cdef step(self)
+    @cython.locals(reader=ReaderBase)
+    cdef hand_on_despite(self, error)
     cdef int leave(self) except -1
     cdef method(self)
     cdef coroutine(self)

@@ -257,18 +257,31 @@ class Read(Awaited):
         if state == states.WAITING:
             self.leave()
         reader = self.reader
-        if reader._exception is None and self.count >= 0:
+        error = reader._exception
+        if self.count >= 0 and (error is None or state == states.WAITING):
             data = reader.take(self)
             if data is not None:
                 self.finish()
                 return data
-            if reader.can_wait(self):
+            if not reader.can_wait(self):
+                return self.hand_on_despite(error)
+            if error is None:
                 self.state = states.WAITING
                 self.future = reader.wait()
                 self.future._asyncio_future_blocking = True
                 return self.future
         reader.spare = None
         return self.hand_on()
+
+    def hand_on_despite(self, error: Any) -> Any:
+        """Go over to asyncio's coroutine, which is not to see an error that came while this call waited."""
+        reader = self.reader
+        reader.spare = None
+        reader._exception = None
+        try:
+            return self.hand_on()
+        finally:
+            reader._exception = error
 
     def leave(self) -> None:
         """Wait no more. Raises what the future was told, CancelledError above all."""

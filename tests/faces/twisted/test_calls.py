@@ -1,5 +1,7 @@
 """Calls with a moment: `callLater` and what it returns."""
 
+import threading
+
 import pytest
 from twisted.internet import error
 from zope.interface.verify import verifyObject
@@ -151,3 +153,56 @@ def test_a_negative_delay_and_what_is_no_function_are_refused(reactor):
         reactor.callLater(-1, print)
     with pytest.raises(AssertionError):
         reactor.callFromThread("print")
+
+
+def test_what_a_call_from_a_thread_asks_for_comes_in_twisteds_order(reactor):
+    made = []
+
+    def first():
+        made.append("first")
+        reactor.callFromThread(asked_for)
+        reactor.callFromThread(made.append, "asked for behind it")
+        reactor.callLater(0, timer)
+
+    def timer():
+        made.append("timer")
+        reactor.callFromThread(made.append, "the timer's call")
+        reactor.callLater(0, made.append, "the timer's timer")
+
+    def asked_for():
+        made.append("asked for")
+        reactor.callFromThread(made.append, "last")
+
+    reactor.callFromThread(first)
+    reactor.callFromThread(made.append, "second")
+    reactor.callLater(0.05, reactor.crash)
+    reactor.run(installSignalHandlers=False)
+
+    assert made == [
+        "first",
+        "second",
+        "timer",
+        "asked for",
+        "asked for behind it",
+        "the timer's call",
+        "the timer's timer",
+        "last",
+    ]
+
+
+def test_calls_from_other_threads_stay_behind_one_that_lets_a_turn_go_by(reactor):
+    made = []
+
+    def first():
+        reactor.callFromThread(made.append, 1)
+        thread = threading.Thread(target=reactor.callFromThread, args=(made.append, 2))
+        thread.start()
+        thread.join()
+        reactor.callLater(0, made.append, 0)
+        reactor.loop.call_soon(reactor.callFromThread, made.append, 3)
+
+    reactor.callFromThread(first)
+    reactor.callLater(0.05, reactor.crash)
+    reactor.run(installSignalHandlers=False)
+
+    assert made == [0, 1, 2, 3]

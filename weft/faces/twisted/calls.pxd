@@ -15,9 +15,16 @@ cdef class DelayedCall(TimerHandle):
     cdef str made_here(self)
     cdef str written_arguments(self)
 
+cdef class ThreadCalls:
+    cdef object loop
+    cdef bint is_making_one
+    cdef Py_ssize_t waiting
+
 cdef class ThreadCall:
     cdef readonly object __wrapped__
+    cdef ThreadCalls calls
     cdef object kw
+    cdef bint is_to_wait, has_waited
 
 @cython.locals(call=DelayedCall)
 cpdef DelayedCall make_call(

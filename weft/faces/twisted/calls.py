@@ -137,23 +137,55 @@ class DelayedCall(TimerHandle):
         return ", ".join([*parts, *(f"{name}={reflect.safe_repr(value)}" for name, value in named.items())])
 
 
+class ThreadCalls:
+    """The calls that other threads want made in the reactor's.
+
+    Twisted makes them before the timers that are due, but leaves those that are asked for while it makes some until
+    these timers had their turn. So such a call lets one turn go by, and those behind it do as well.
+    """
+
+    def __init__(self, loop: Any) -> None:
+        self.loop = loop
+        self.is_making_one = False
+        self.waiting = 0
+        """How many let a turn go by."""
+
+    def ask(self, function: Callable[..., object], args: tuple[Any, ...], kw: Any) -> None:
+        """Have a call made; from any thread, or a signal's handler."""
+        self.loop.call_soon_threadsafe(ThreadCall(self, function, kw), *args)
+
+
 class ThreadCall:
     """A function that another thread wants called in the reactor's."""
 
-    __slots__ = ("__wrapped__", "kw")
+    __slots__ = ("__wrapped__", "calls", "has_waited", "is_to_wait", "kw")
 
-    def __init__(self, function: Callable[..., object], kw: Any) -> None:
+    def __init__(self, calls: ThreadCalls, function: Callable[..., object], kw: Any) -> None:
+        self.calls = calls
         self.__wrapped__ = function
         self.kw = kw
+        self.is_to_wait = self.calls.is_making_one
+        self.has_waited = False
 
     def __call__(self, *args: Any) -> None:
-        """Make the call."""
+        """Make the call, or let a turn go by."""
+        calls = self.calls
+        if self.has_waited:
+            calls.waiting -= 1
+        elif self.is_to_wait or calls.waiting:
+            self.has_waited = True
+            calls.waiting += 1
+            calls.loop.call_soon(self, *args)
+            return
+        calls.is_making_one = True
         try:
             self.__wrapped__(*args, **self.kw)
         except KeyboardInterrupt:
             raise
         except BaseException:
             log.failure("while handling call from thread")
+        finally:
+            calls.is_making_one = False
 
 
 def make_call(

@@ -28,7 +28,7 @@ from zope.interface import classImplements, implementer
 from weft.core import _os
 from weft.faces.asyncio import Loop, new_event_loop
 from weft.faces.twisted import adopted, connecting, listening, seeing, tcp, udp, unix, unix_datagrams
-from weft.faces.twisted.calls import DelayedCall, ThreadCall, make_call
+from weft.faces.twisted.calls import DelayedCall, ThreadCalls, make_call
 from weft.faces.twisted.connection import LogStack, TwistedStream
 from weft.faces.twisted.datagrams import TwistedDatagrams
 from weft.faces.twisted.descriptors import Descriptors
@@ -51,6 +51,7 @@ class WeftReactor(AsyncioSelectorReactor):
         self.loop = weft_loop(loop)
         self._asyncioEventloop = self.loop
         self.log_stack = LogStack()
+        self.thread_calls = ThreadCalls(self.loop)
         self.descriptors = Descriptors(self, self.loop)
         self.transports: dict[Any, None] = {}  # Weft's own, in the order in which they began
         self._owns_run = False
@@ -151,7 +152,7 @@ class WeftReactor(AsyncioSelectorReactor):
     def callFromThread(self, callable: Callable[..., Any], *args: Any, **kw: Any) -> None:
         """Call `callable(*args, **kw)` in the reactor's thread; from any thread, or a signal's handler."""
         assert builtins.callable(callable), f"{callable} is not callable"
-        self.loop.call_soon_threadsafe(ThreadCall(callable, kw), *args)
+        self.thread_calls.ask(callable, args, kw)
 
     def installWaker(self) -> None:
         """Do nothing: the loop has a waker of its own."""
