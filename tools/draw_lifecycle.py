@@ -16,7 +16,8 @@ HEAD = """# A stream's life
 Generated from the table in [lifecycle.py](../weft/transports/lifecycle.py) by `tools/draw_lifecycle.py`.
 
 Two rules hold throughout. What was accepted for sending is sent before an orderly end. And `connection_lost` comes
-exactly once, when the stream is closed, after the last data.
+exactly once, when the stream is closed, after the last data: what came before the connection broke is read first,
+and `abort()` drops only what the system does not take at once.
 
 """
 

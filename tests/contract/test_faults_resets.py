@@ -144,6 +144,18 @@ def test_a_reset_is_told_once_as_the_connection_s_end_with_its_error(loop, ends,
     assert witness.calls[-1] == "lost"
 
 
+def test_an_answer_that_came_before_a_reset_is_read_though_much_waits_to_be_sent(loop, ends):
+    async def answer_and_leave(transport, witness, theirs):
+        transport.write(bytes(LARGE))
+        theirs.send(b"413 too large")
+        theirs.close()  # with bytes unread: the system resets the connection
+
+    witness = run_on(loop, ends, answer_and_leave)
+
+    assert bytes(witness.data) == b"413 too large"
+    assert isinstance(witness.error, ConnectionError)
+
+
 def test_a_reset_of_a_stream_closed_both_ways_does_no_harm(loop, ends):
     async def steps(transport, witness, theirs):
         theirs.shutdown(socket.SHUT_WR)

@@ -249,6 +249,7 @@ def test_small_pieces_that_were_not_sent_when_a_stream_ends_reach_no_other_strea
     other = FakeChannel(1001)
     stream = Stream(bench.loop, other, Witness(), contextvars.copy_context())
     bench.stream.start()
+    bench.channel.room = 0
     stream.start()
 
     def write_and_abort():
@@ -395,6 +396,70 @@ def test_an_error_that_comes_with_readiness_to_write_is_told_to_the_protocol(ben
 
     assert isinstance(bench.witness.error, ConnectionResetError)
     assert bench.channel.is_closed
+
+
+def test_what_came_before_the_connection_broke_is_read_although_nothing_can_be_sent_any_more(bench):
+    bench.stream.start()
+    bench.channel.room = 0
+    bench.turn(lambda: bench.stream.write(b"abc"))
+    bench.channel.room = -1
+    bench.channel.incoming = [b"the answer", ConnectionResetError("the peer is gone")]
+
+    bench.tell(_os.READ | _os.WRITE | _os.ERROR | _os.HANGUP)
+    bench.turn()
+
+    assert bytes(bench.witness.data) == b"the answer"
+    assert bench.witness.calls == ["made", "data", "lost"]
+    assert isinstance(bench.witness.error, ConnectionResetError)
+
+
+def test_what_was_written_in_the_callback_that_aborts_is_taken_by_the_system_as_far_as_it_goes(bench):
+    bench.stream.start()
+    bench.channel.room = 4
+
+    def write_and_abort():
+        bench.stream.write(b"good")
+        bench.stream.write(b"bye")
+        bench.stream.abort()
+
+    bench.turn(write_and_abort)
+    bench.turn()
+
+    assert bench.channel.sent == b"good"
+    assert bench.witness.calls == ["made", "lost"]
+    assert bench.witness.error is None
+
+
+def test_what_was_written_before_the_protocol_raised_is_sent(bench):
+    bench.stream.start()
+
+    def refuse(data):
+        bench.stream.write(b"400 that is no request")
+        raise ValueError("mine")
+
+    bench.witness.data_received = refuse
+    bench.stream.set_protocol(bench.witness)
+    bench.channel.incoming = [b"nonsense"]
+    bench.tell(_os.READ)
+    bench.turn()
+
+    assert bench.channel.sent == b"400 that is no request"
+    assert isinstance(bench.witness.error, ValueError)
+    assert [report.pop("exception") for report in bench.reported] == [bench.witness.error]
+    bench.reported.clear()
+
+
+def test_the_protocol_is_resumed_before_a_closing_stream_ends(bench):
+    bench.stream.start()
+    bench.channel.room = 0
+    bench.turn(lambda: bench.stream.write(bytes(100_000)))
+    bench.stream.close()
+    bench.channel.room = 1 << 20
+    bench.tell(_os.WRITE)
+    bench.turn()
+
+    assert bench.witness.calls == ["made", "pause", "resume", "lost"]
+    assert len(bench.channel.sent) == 100_000
 
 
 def test_what_could_not_be_sent_on_closing_is_reported_to_the_protocol(bench):

@@ -187,15 +187,16 @@ def test_abort_ends_at_once_without_close_notify_and_without_an_error(loop, pair
         witness = Witness()
         transport, peer = await secured(loop, pair, witness)
 
-        transport.write(b"dropped")
+        transport.write(b"the system takes this at once")
         transport.abort()
         assert transport.is_closing()
         assert witness.calls == ["made"]
         await witness.until("lost")
 
         assert witness.error is None
+        assert await peer.recv_exactly(29) == b"the system takes this at once"
         with pytest.raises((RaggedEndError, ConnectionResetError)):
-            await read_to_end(peer)
+            await peer.recv()
 
     loop.run_until_complete(main())
 

@@ -69,6 +69,7 @@ cdef class Stream(StreamTransport):
     cpdef bint is_closing(self) except -1
     cpdef close(self)
     cpdef abort(self)
+    cdef send_now(self)
     cpdef lose(self, error)
     cpdef fail(self, error)
     cpdef interrupted(self)

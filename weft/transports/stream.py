@@ -147,9 +147,12 @@ class Stream(StreamTransport):
     # -- reading
 
     def ready(self, events: int) -> None:
-        """Send what waits; then read until less comes than is asked for, and give each piece to the protocol."""
+        """Read until less comes than is asked for, and give each piece to the protocol; then send what waits.
+
+        What came before the connection broke is there to be read, but not after an error of sending.
+        """
         if events != READ:
-            if self.is_blocked and events & WRITABLE:
+            if self.is_blocked and events & WRITABLE and not self.loop.write_later(self):
                 self.flush()
             if not events & READABLE:
                 return
@@ -450,12 +453,11 @@ class Stream(StreamTransport):
         """Everything accepted has left: let the protocol go on, and end what was waiting to end."""
         self.is_blocked = False
         self.watch()
-        if self.state == lifecycle.CLOSING:
-            self.end(lifecycle.FLUSHED, None)
-            return
         if self.state == lifecycle.WRITE_CLOSED or self.state == lifecycle.BOTH_CLOSED:
             self.shut_down()
         self.hold_protocol(False)
+        if self.state == lifecycle.CLOSING and self.first is None:
+            self.end(lifecycle.FLUSHED, None)
         if self.borrower is not None:
             self.borrower(None)
 
@@ -517,8 +519,7 @@ class Stream(StreamTransport):
             raise RuntimeError("unable to lend a stream twice; sendfile is in progress")
         if self.state != lifecycle.OPEN and self.state != lifecycle.READ_CLOSED:
             raise RuntimeError(f"unable to send through a stream that is {lifecycle.STATES[self.state][0]}")
-        if self.pending > 0 and not self.is_blocked:
-            self.flush()
+        self.send_now()
         if self.state >= lifecycle.CLOSING:
             borrower(ConnectionResetError("the connection ended before the file could be sent"))
             return
@@ -555,8 +556,14 @@ class Stream(StreamTransport):
                 self.watch()
 
     def abort(self) -> None:
-        """End at once; what was not sent is dropped."""
+        """End at once; what the system does not take now is dropped."""
+        self.send_now()
         self.lose(None)
+
+    def send_now(self) -> None:
+        """Have the system take what the running callback wrote, as if it had done so at once."""
+        if self.first is not None and not self.is_blocked:
+            self.flush()
 
     def lose(self, error: BaseException | None) -> None:
         """End at once because of an error of the connection; the protocol is told of it."""
@@ -566,6 +573,7 @@ class Stream(StreamTransport):
     def fail(self, error: BaseException) -> None:
         """End at once because the protocol raised; report it."""
         self.report("Fatal error: the protocol raised", error)
+        self.send_now()
         self.lose(error)
 
     def end(self, event: int, error: BaseException | None) -> None:

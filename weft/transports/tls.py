@@ -439,7 +439,8 @@ class TLSStream(Writer):
             self.lose(TimeoutError("SSL shutdown timed out"))
 
     def abort(self) -> None:
-        """End at once; what was not sent is dropped."""
+        """End at once; what the system does not take now is dropped."""
+        self.flush()
         self.lose(None)
 
     def lose(self, error: BaseException | None) -> None:
@@ -457,6 +458,7 @@ class TLSStream(Writer):
     def fail(self, error: BaseException) -> None:
         """End at once because the protocol raised; report it."""
         self.report("Fatal error: the protocol raised", error)
+        self.flush()
         self.lose(error)
 
     def start_timer(self, delay_s: float, callback: Callable[[], object]) -> None:
