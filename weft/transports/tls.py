@@ -261,9 +261,7 @@ class TLSStream(Writer):
         """Tell the protocol that the peer sends no more. TLS cannot go on half open, whatever it answers."""
         try:
             if self.protocol.eof_received():
-                logger.warning(
-                    "%r: eof_received() returned true, but with TLS the connection ends all the same", self
-                )
+                logger.warning("%r: eof_received() returned true, but a TLS connection ends all the same", self)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
