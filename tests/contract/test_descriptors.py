@@ -253,6 +253,20 @@ def test_sock_sendall_sends_more_than_the_system_takes_at_once(loop, pair, kind)
     assert loop.run_until_complete(main()) == data
 
 
+def test_sock_sendall_sends_an_empty_datagram(loop):
+    async def main():
+        with socket.socket(type=socket.SOCK_DGRAM) as sender, socket.socket(type=socket.SOCK_DGRAM) as receiver:
+            sender.setblocking(False)
+            receiver.setblocking(False)
+            receiver.bind(("127.0.0.1", 0))
+            sender.connect(receiver.getsockname())
+            await loop.sock_sendall(sender, b"")
+            return await loop.sock_recvfrom(receiver, 100), sender.getsockname()
+
+    (data, sent_by), sender = loop.run_until_complete(main())
+    assert (data, sent_by) == (b"", sender)
+
+
 def test_sock_connect_and_sock_accept_make_a_connection(loop):
     async def main():
         with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as client:

@@ -138,11 +138,13 @@ class Descriptors(Core):
         return connection, address
 
     async def sock_sendall(self, sock: socket.socket, data: Any) -> None:
-        """Send all of `data` to a non-blocking socket."""
+        """Send all of `data` to a non-blocking socket: an empty datagram, too."""
         left = memoryview(data).cast("B")
-        while len(left):
+        while True:
             sent = await self._when(self.add_writer, self.remove_writer, sock, partial(sock.send, left))
             left = left[sent:]
+            if not left:
+                return
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
         """Connect a non-blocking socket; a host's name is looked up first."""
