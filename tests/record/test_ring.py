@@ -1,6 +1,7 @@
 """The recorder's memory: bounded, the newest kept, what was lost told exactly, names still known."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -127,3 +128,22 @@ def test_overwritten_tasks_that_live_are_named_when_the_recording_is_taken() -> 
     assert [(phase.begin_ns, phase.end_ns, phase.activity.value) for phase in sleeper.phases] == [
         (0, timeline.duration_ns, "waiting")
     ]
+
+
+def test_what_a_record_is_about_is_known_until_it_is_overwritten(tmp_path: Path) -> None:
+    recorder = recorder_of(4)
+    for name in ("first", "second"):
+        recorder.make_task(name, "a kind", 0)
+        recorder.put_cpu(0, 0, 0)
+    names = [record.name for record in recorder.take()]
+    for _ in range(3):
+        recorder.put_cpu(0, 0, 0)
+
+    recording = recorder.take()
+    recording.save(tmp_path / "kept.weft")
+
+    assert names == ["a kind", "", "a kind", ""]
+    assert [record.name for record in recording] == [""] * 4
+    data = (tmp_path / "kept.weft").read_bytes()
+    records = data[-4 - 4 * 28 : -4 - 4 * 4]
+    assert records[21::24] == bytes(4), "the byte that the format leaves free is 0"

@@ -42,6 +42,7 @@ cdef extern from "glue.h":
         int64_t value
         uint32_t number
         uint8_t kind
+        uint8_t has_key
         uint16_t thread
 
 cdef class EpollSet(Poller):

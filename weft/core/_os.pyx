@@ -210,8 +210,9 @@ cdef class Ring:
         record.kind = kind
         record.thread = thread
         self.written += 1
-        if key is not None or self.keys[<Py_ssize_t> slot] is not None:
+        if key is not None or record.has_key:   # the keys of records without one are not even looked at
             self.keys[<Py_ssize_t> slot] = key
+            record.has_key = key is not None
         return 0
 
     def snapshot(self):
@@ -236,6 +237,7 @@ cdef class Ring:
         for i in range(count):
             memcpy(&target[i], &self.records[(start + i) & self.mask], sizeof(weft_record))
             target[i].time = <uint64_t>((target[i].time - self.first_tick) * ns_a_tick)
+            target[i].has_key = 0
             keys.append(self.keys[<Py_ssize_t>((start + i) & self.mask)])
         return packed, keys, start
 

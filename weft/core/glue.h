@@ -233,7 +233,8 @@ typedef struct {
     uint64_t time;
     int64_t value;
     uint32_t number;
-    uint8_t kind, unused;
+    uint8_t kind;
+    uint8_t has_key; /* in the ring alone, 0 in a recording */
     uint16_t thread;
 } weft_record; /* 24 bytes, the layout of docs/recording-format.md on a little-endian machine */
 
