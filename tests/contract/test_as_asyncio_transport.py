@@ -1,7 +1,8 @@
 """What a protocol, its transport and the peer do, in any order: the protocol is told what asyncio's own tells it.
 
 What is left out is what asyncio's transport does otherwise than it says, or leaves open: it takes some writes after
-`close`, tells of an end again after `resume_reading`, and goes on when `connection_made` raised.
+`close`, tells of an end again after `resume_reading`, and goes on when `connection_made` raised. And that a peer is
+gone, asyncio's learns as it writes, Weft's when the callback that wrote returns.
 """
 
 import asyncio
@@ -261,6 +262,7 @@ class Program:
     def peer_goes(self) -> None:
         if self.tape.below(4) == 3:
             self.is_cut = True
+            self.is_writable = False
             self.peer.close()
 
 
