@@ -367,6 +367,8 @@ def test_an_exception_of_a_call_in_the_executor_holds_nothing_that_only_the_coll
     def fail(held):
         raise ValueError("mine")
 
+    gone = threading.Event()
+
     async def main():
         held = Held()
         watching = weakref.ref(held, lambda _: gone.set())
@@ -377,13 +379,11 @@ def test_an_exception_of_a_call_in_the_executor_holds_nothing_that_only_the_coll
         del held
         return watching
 
-    gone = threading.Event()
     gc.disable()
     try:
         watching = loop.run_until_complete(main())
-        assert gone.wait(BOUND_S / 2), (
-            "the collector alone would free it"
-        )  # the pool's thread lets go of it in a moment
+        # The pool's thread lets go of it in a moment.
+        assert gone.wait(BOUND_S / 2), "the collector alone would free it"
         assert watching() is None
     finally:
         gc.enable()
